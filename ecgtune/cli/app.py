@@ -1,0 +1,46 @@
+"""The `ecgtune` command and what every subcommand shares: the version, and clean errors."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from ecgtune import __version__
+from ecgtune.cli import data
+from ecgtune.cli.console import show_error
+from ecgtune.errors import EcgtuneError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Hyper-parameter sweeps for two-stage self-supervised ECG models.",
+)
+app.add_typer(data.app, name="data")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"ecgtune {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line; a known error becomes one message and its exit code."""
+    try:
+        app()
+    except EcgtuneError as error:
+        show_error(str(error))
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        show_error("interrupted.")
+        sys.exit(130)

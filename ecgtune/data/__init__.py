@@ -1,0 +1,1 @@
+"""Recordings, windows and data-set folders."""

@@ -1,0 +1,1 @@
+"""Honest numbers: baselines, statistics and protocols."""

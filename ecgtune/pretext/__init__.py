@@ -1,0 +1,1 @@
+"""Pretext tasks: what the encoder learns without labels."""

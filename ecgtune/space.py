@@ -1,0 +1,1 @@
+"""Search-space files -> parameters. No Ray, no Optuna."""

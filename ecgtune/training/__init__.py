@@ -1,0 +1,1 @@
+"""Training without Ray: generators that yield one result per epoch."""

@@ -1,0 +1,1 @@
+"""Signal transformations: batched torch functions of `(x [batch, n_times], generator, parameters)`."""
