@@ -23,7 +23,8 @@ TRANSFORMS = ("original", "noise", "scaling", "negation", "temporal_inversion", 
 
 def number(default: float, low: float, high: float, *, above: bool = False) -> Any:
     """A field that holds a number in [low, high], or in (low, high] where `above` is true."""
-    return field(default=default, metadata={"low": low, "high": high, "above": above})
+    kind = "int" if isinstance(default, int) else "float"
+    return field(default=default, metadata={"type": kind, "low": low, "high": high, "above": above})
 
 
 def choice(default: Scalar, *choices: Scalar) -> Any:
@@ -225,12 +226,12 @@ def check(stage: Stage, name: str, value: object) -> list[str]:
         hint = f"did you mean {close[0]!r}?" if close else f"the {stage} parameters are: {', '.join(leaves)}"
         return [f"unknown parameter {name!r}; {hint}"]
     rule, default = leaves[name]
-    problem = _problem(rule, default, value)
+    problem = problem_with(rule, default, value)
     return [f"{name} = {value!r}: {problem}"] if problem else []
 
 
 def allowed(stage: Stage, name: str) -> Mapping[str, Any]:
-    """What a parameter may be: `low`, `high`, `above` for a number, or `choices`.
+    """What a parameter may be: `type` (`int` or `float`), `low`, `high`, `above` for a number, or `choices`.
 
     Raises:
         KeyError: no such parameter.
@@ -238,7 +239,8 @@ def allowed(stage: Stage, name: str) -> Mapping[str, Any]:
     return _leaves(STAGE_CONFIGS[stage](), stage)[name][0].metadata
 
 
-def _problem(rule: Field[Any], default: Scalar, value: object) -> str | None:
+def problem_with(rule: Field[Any], default: Scalar, value: object) -> str | None:
+    """What is wrong with a value for a field made by `number` or `choice`, told as what is allowed; None if nothing."""
     choices = rule.metadata.get("choices")
     if choices is not None:
         # 1 == True in Python, but a configuration that says 1 for a switch is a mistake.
