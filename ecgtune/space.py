@@ -1,1 +1,0 @@
-"""Search-space files -> parameters. No Ray, no Optuna."""
