@@ -1,0 +1,52 @@
+"""How feature maps are summarised over time."""
+
+from torch import Tensor, cat
+
+# Keeps the gradient of the standard deviation finite where a map is constant.
+_TINY = 1e-8
+
+
+def pool(maps: Tensor, pooling: str) -> Tensor:
+    """Summarise feature maps over time.
+
+    Args:
+        maps: [batch, n_maps, n_positions], n_positions at least 1.
+        pooling: `max`, `mean`, or `max+mean+std` (population standard deviation), one after the other.
+
+    Returns:
+        [batch, n_maps], or [batch, 3 * n_maps] for `max+mean+std`.
+
+    Raises:
+        KeyError: no such pooling.
+    """
+    if pooling == "max":
+        return maps.amax(dim=-1)
+    if pooling == "mean":
+        return maps.mean(dim=-1)
+    if pooling == "max+mean+std":
+        return summaries(maps)
+    raise KeyError(pooling)
+
+
+def summaries(maps: Tensor) -> Tensor:
+    """All the summaries there are: [batch, n_maps, n_positions] -> [batch, 3 * n_maps], max then mean then std.
+
+    They are worth caching: `select` takes any pooling from them.
+    """
+    mean = maps.mean(dim=-1)
+    variance = (maps - mean.unsqueeze(-1)).square().mean(dim=-1)
+    return cat([maps.amax(dim=-1), mean, (variance + _TINY).sqrt()], dim=-1)
+
+
+def select(summary: Tensor, pooling: str) -> Tensor:
+    """Take one pooling from the output of `summaries`; equal to `pool(maps, pooling)`.
+
+    Args:
+        summary: [batch, 3 * n_maps].
+        pooling: as for `pool`.
+
+    Raises:
+        KeyError: no such pooling.
+    """
+    n_maps = summary.shape[-1] // 3
+    return summary[..., {"max": slice(n_maps), "mean": slice(n_maps, 2 * n_maps), "max+mean+std": slice(None)}[pooling]]

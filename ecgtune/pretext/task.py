@@ -1,0 +1,42 @@
+"""The seam between a pretext task and the training loop."""
+
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from ecgtune.models import Encoder
+
+
+class StepOutput(NamedTuple):
+    """What one forward pass gives.
+
+    Args:
+        loss: scalar, the mean over the views, regularisation included.
+        logits: [n_views, n_classes].
+        classes: [n_views] int64, the right class of each view.
+    """
+
+    loss: Tensor
+    logits: Tensor
+    classes: Tensor
+
+
+class PretextTask(Protocol):
+    """A task whose labels come from the windows themselves."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes, in the order of the logits."""
+        ...
+
+    def build_heads(self, encoder: Encoder, generator: torch.Generator) -> nn.Module:
+        """Heads for the encoder's features, on the CPU; `generator`, on the CPU too, draws the weights."""
+        ...
+
+    def step(self, encoder: Encoder, heads: nn.Module, windows: Tensor, generator: torch.Generator) -> StepOutput:
+        """Make the views of `windows` [batch, n_times], pass them through, and compute the loss.
+
+        `generator` lives on the device of `windows` and draws whatever is random in the views.
+        """
+        ...
