@@ -12,14 +12,16 @@ class StepOutput(NamedTuple):
     """What one forward pass gives.
 
     Args:
-        loss: scalar, the mean over the views, regularisation included.
+        loss: scalar, the mean over the views, without regularisation, so that runs can be compared by it.
         logits: [n_views, n_classes].
         classes: [n_views] int64, the right class of each view.
+        penalty: scalar, the regularisation, which training adds to the loss.
     """
 
     loss: Tensor
     logits: Tensor
     classes: Tensor
+    penalty: Tensor
 
 
 class PretextTask(Protocol):

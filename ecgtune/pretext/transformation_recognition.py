@@ -42,7 +42,7 @@ class TransformationRecognition:
         classes = torch.arange(len(views), device=windows.device).repeat_interleave(len(windows))
         logits: Tensor = heads(encoder(views.flatten(0, 1)))
         loss = self._loss(logits, classes, self._weights.to(logits))
-        return StepOutput(loss + self._config.head.l2 * squared_weights(heads), logits, classes)
+        return StepOutput(loss, logits, classes, self._config.head.l2 * squared_weights(heads))
 
 
 def make_views(windows: Tensor, generator: torch.Generator, config: TransformsConfig) -> Tensor:
