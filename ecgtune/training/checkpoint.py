@@ -1,0 +1,120 @@
+"""Models on disk as safetensors and JSON, and the resumable state of a run.
+
+encoder.safetensors   the encoder's weights
+heads.safetensors     the heads' weights
+model.json            the card: what the model is and where it comes from, with the SHA-256 of both files
+"""
+
+import json
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from ecgtune.config import EncoderConfig
+from ecgtune.errors import InputError
+from ecgtune.files import replaced, replaced_folder, sha256, write_json
+from ecgtune.models import Encoder, build_encoder
+
+FORMAT = 1
+ENCODER = "encoder.safetensors"
+HEADS = "heads.safetensors"
+CARD = "model.json"
+
+
+def save_model(
+    folder: Path, *, encoder: Mapping[str, Tensor], heads: Mapping[str, Tensor], card: Mapping[str, Any]
+) -> None:
+    """Write a model folder whole, or leave the old one as it was.
+
+    Args:
+        folder: created, or replaced.
+        encoder: state dict.
+        heads: state dict.
+        card: see `ecgtune.training.card`; format and checksums are added.
+
+    Raises:
+        StorageError: the disk refused the write.
+    """
+    with replaced_folder(folder, overwrite=True) as temporary:
+        files = {}
+        for name, tensors in ((ENCODER, encoder), (HEADS, heads)):
+            # safetensors wants row-major tensors; convolution weights may lie channels-last.
+            save_file({key: value.cpu().contiguous() for key, value in tensors.items()}, temporary / name)
+            files[name] = {"sha256": sha256(temporary / name)}
+        write_json(temporary / CARD, {"format": FORMAT, **card, "files": files})
+
+
+def load_card(folder: Path) -> dict[str, Any]:
+    """Read a model's card after checking that the folder is whole.
+
+    Raises:
+        InputError: the folder is missing, incomplete, damaged, or of another format.
+    """
+    advice = "Train the model again with `ecgtune train` or `ecgtune sweep`, or choose another folder."
+    try:
+        card = json.loads((folder / CARD).read_text(encoding="utf-8"))
+        written_as, files = card["format"], {name: card["files"][name]["sha256"] for name in (ENCODER, HEADS)}
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise InputError(f"{folder} is not a model folder: it has no {CARD}. {advice}") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{folder / CARD} cannot be read: {error!r}. {advice}") from error
+    if written_as != FORMAT:
+        raise InputError(f"{folder} has format {written_as}; this version reads format {FORMAT}. {advice}")
+    for name, expected in files.items():
+        if not (folder / name).is_file():
+            raise InputError(f"{folder} is incomplete: it has no {name}. {advice}")
+        if sha256(folder / name) != expected:
+            raise InputError(f"{folder / name} is damaged: its checksum is not the one in {CARD}. {advice}")
+    return dict(card)
+
+
+def load_encoder(folder: Path) -> tuple[Encoder, dict[str, Any]]:
+    """Read an encoder, in evaluation mode on the CPU, and its card.
+
+    Raises:
+        InputError: the folder is missing, damaged or of another format, or holds one encoder per fold.
+    """
+    card = load_card(folder)
+    try:
+        encoder = build_encoder(EncoderConfig(**card["architecture"]["encoder"]), torch.Generator())
+        tensors = load_file(folder / ENCODER)
+        if any(name.startswith("fold") for name in tensors):
+            raise InputError(
+                f"{folder} holds one encoder per fold, because it was trained with emotion/unfreeze. "
+                "Choose the pretext model that it started from, or a model with a frozen encoder."
+            )
+        encoder.load_state_dict(tensors)
+    except (KeyError, TypeError, RuntimeError, SafetensorError) as error:
+        raise InputError(f"{folder} holds no encoder that this version can build: {error}") from error
+    return encoder.eval(), card
+
+
+def save_state(path: Path, resume: Mapping[str, Any]) -> None:
+    """Write a resumable state atomically.
+
+    Raises:
+        StorageError: the disk refused the write; the old state is then unharmed.
+    """
+    with replaced(path) as temporary:
+        torch.save(dict(resume), temporary)
+
+
+def load_state(path: Path) -> dict[str, Any] | None:
+    """Read a resumable state, without running any code that it may hold; None where there is none.
+
+    Raises:
+        InputError: the file is damaged, or holds more than tensors, numbers, text and containers.
+    """
+    try:
+        return dict(torch.load(path, map_location="cpu", weights_only=True))
+    except FileNotFoundError:
+        return None
+    except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError, TypeError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(f"{path} is not a state that can be resumed ({reason}). Delete it to begin again.") from error
