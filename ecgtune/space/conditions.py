@@ -1,7 +1,6 @@
 """The order of parameters in which every `when` refers to an earlier one, and what is wrong with conditions."""
 
 from collections.abc import Collection, Mapping, Sequence
-from difflib import get_close_matches
 
 from ecgtune.config import Scalar, Stage, check
 from ecgtune.space.parameters import Categorical, Parameter
@@ -57,9 +56,9 @@ def _condition(
     if other in fixed:
         return [f"{where}: {mistake}" for value in wanted for mistake in check(stage, other, value)]
     if other not in parameters:
-        close = get_close_matches(other, [*parameters, *fixed], n=1, cutoff=0.6)
-        hint = f"did you mean {close[0]!r}?" if close else "give it choices, or a fixed value"
-        return [f"{where}: this file has no such parameter; {hint}"]
+        if unknown := check(stage, other, wanted[0]):
+            return [f"{where}: {mistake}" for mistake in unknown]
+        return [f"{where}: that parameter is not in this file; give it choices, or a fixed value"]
     parent = parameters[other]
     if not isinstance(parent, Categorical):
         return [f"{where}: a condition needs a parameter with choices, and this one has a range"]

@@ -86,14 +86,15 @@ def read_settings(given: Mapping[str, Any], stage: Stage | None) -> tuple[SweepS
         return None, [("stage", f"this space is for the {found} stage, but the {stage} stage was asked for")]
 
     rules = {rule.name: rule for rule in fields(SweepSettings)}
+    known = [name for name in rules if _ONLY.get(name, found) == found]
     metrics = METRICS[found]
     first = next(iter(metrics))
     mistakes: list[tuple[str, str]] = []
     good: dict[str, Any] = {}
     for key, value in given.items():
         if key not in rules:
-            close = get_close_matches(key, rules, n=1, cutoff=0.6)
-            hint = f"did you mean {close[0]!r}?" if close else f"known are: {', '.join(rules)}"
+            close = get_close_matches(key, known, n=1, cutoff=0.6)
+            hint = f"did you mean {close[0]!r}?" if close else f"known are: {', '.join(known)}"
             mistakes.append((key, f"unknown setting {key!r}; {hint}"))
         elif _ONLY.get(key, found) != found:
             mistakes.append((key, f"{key} belongs to the {_ONLY[key]} stage; this is the {found} stage. Remove it"))
