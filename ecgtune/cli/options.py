@@ -1,0 +1,28 @@
+"""Options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+import typer
+
+Results: TypeAlias = Annotated[Path, typer.Option("--results", help="The folder that holds all sweeps.")]
+Name: TypeAlias = Annotated[str | None, typer.Option("--name", help="The sweep's name; default: stage, date and time.")]
+Space: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--space", help="A search-space file, or the name of a shipped one; default: the stage's own."),
+]
+NumSamples: TypeAlias = Annotated[int | None, typer.Option("--num-samples", min=1, help="Trials in all.")]
+MaxEpochs: TypeAlias = Annotated[int | None, typer.Option("--max-epochs", min=1, help="The most epochs of a trial.")]
+Seed: TypeAlias = Annotated[int | None, typer.Option("--seed", min=0, help="Of everything that is drawn.")]
+MaxConcurrent: TypeAlias = Annotated[
+    int | None, typer.Option("--max-concurrent", min=1, help="Trials at once; default: as many as fit.")
+]
+CpusPerTrial: TypeAlias = Annotated[int, typer.Option("--cpus-per-trial", min=1, help="CPUs, and threads, per trial.")]
+GpusPerTrial: TypeAlias = Annotated[
+    float | None,
+    typer.Option("--gpus-per-trial", min=0, help="GPUs per trial, may be a fraction; default: 1 where there is one."),
+]
+Address: TypeAlias = Annotated[
+    str | None, typer.Option("--address", help="A running Ray cluster; default: this machine.")
+]
+Overwrite: TypeAlias = Annotated[bool, typer.Option("--overwrite", help="Replace a sweep of the same name.")]

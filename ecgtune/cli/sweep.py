@@ -1,0 +1,152 @@
+"""`ecgtune sweep`: search the configurations of one stage."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ecgtune.cli import options
+from ecgtune.config import Stage
+
+if TYPE_CHECKING:
+    from ecgtune.space import SearchSpace
+    from ecgtune.sweep.folder import SweepFolder
+    from ecgtune.sweep.plan import Resources, SweepPlan
+
+app = typer.Typer(no_args_is_help=True, help="Search the configurations of one stage.")
+
+
+@app.command()
+def pretext(
+    data: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--data", help="A data-set folder; may be given several times. Default: a small generated DREAMER."
+        ),
+    ] = None,
+    space: options.Space = None,
+    name: options.Name = None,
+    results: options.Results = Path("results"),
+    num_samples: options.NumSamples = None,
+    max_epochs: options.MaxEpochs = None,
+    seed: options.Seed = None,
+    hold_out: Annotated[
+        float | None,
+        typer.Option(
+            "--hold-out", min=0, max=0.95, help="The share of a labelled data set's people left to the emotion stage."
+        ),
+    ] = None,
+    max_concurrent: options.MaxConcurrent = None,
+    cpus_per_trial: options.CpusPerTrial = 1,
+    gpus_per_trial: options.GpusPerTrial = None,
+    address: options.Address = None,
+    overwrite: options.Overwrite = False,
+) -> None:
+    """Search for the pretext configuration with the best encoder's validation score.
+
+    ecgtune sweep pretext --data data/mitdb --num-samples 12 --max-epochs 6
+    """
+    from ecgtune.cli.generated import generated_dreamer
+    from ecgtune.sweep.plan import with_overrides
+    from ecgtune.sweep.planning import plan_pretext
+
+    chosen = with_overrides(
+        _space(space, "pretext"), num_samples=num_samples, max_epochs=max_epochs, seed=seed, hold_out=hold_out
+    )
+    folder = _folder(results, name, "pretext", overwrite)
+    resources = _resources(address, cpus_per_trial, gpus_per_trial, max_concurrent)
+    plan = plan_pretext(folder, chosen, data or [generated_dreamer()], resources)
+    _run(plan, overwrite)
+
+
+@app.command()
+def emotion(
+    data: Annotated[
+        Path | None, typer.Option("--data", help="A labelled data-set folder; default: the pretext sweep's.")
+    ] = None,
+    pretext: Annotated[
+        str | None,
+        typer.Option("--pretext", help="A pretext sweep's name, or a model folder; default: the newest finished one."),
+    ] = None,
+    target: Annotated[str | None, typer.Option("--target", help="A target; default: the data set's first.")] = None,
+    threshold: Annotated[
+        float | None, typer.Option("--threshold", help="A score above it is the positive class; default: the target's.")
+    ] = None,
+    folds: Annotated[int | None, typer.Option("--folds", min=2, help="Folds by person.")] = None,
+    transductive: Annotated[
+        bool, typer.Option("--transductive", help="Validate also on people whose ECG the encoder was trained on.")
+    ] = False,
+    space: options.Space = None,
+    name: options.Name = None,
+    results: options.Results = Path("results"),
+    num_samples: options.NumSamples = None,
+    max_epochs: options.MaxEpochs = None,
+    seed: options.Seed = None,
+    max_concurrent: options.MaxConcurrent = None,
+    cpus_per_trial: options.CpusPerTrial = 1,
+    gpus_per_trial: options.GpusPerTrial = None,
+    address: options.Address = None,
+    overwrite: options.Overwrite = False,
+) -> None:
+    """Search for the emotion configuration with the best score over folds by person, on a pretext encoder.
+
+    ecgtune sweep emotion --data data/eegmat --pretext my-pretext --target arithmetic
+    """
+    from ecgtune.sweep.folder import find_pretext_model
+    from ecgtune.sweep.plan import with_overrides
+    from ecgtune.sweep.planning import plan_emotion
+
+    chosen = with_overrides(
+        _space(space, "emotion"), num_samples=num_samples, max_epochs=max_epochs, seed=seed, folds=folds
+    )
+    folder = _folder(results, name, "emotion", overwrite)
+    resources = _resources(address, cpus_per_trial, gpus_per_trial, max_concurrent)
+    plan = plan_emotion(
+        folder,
+        chosen,
+        data,
+        find_pretext_model(results, pretext),
+        resources,
+        target=target,
+        threshold=threshold,
+        transductive=transductive,
+    )
+    _run(plan, overwrite)
+
+
+def _space(wanted: str | None, stage: Stage) -> "SearchSpace":
+    from ecgtune.space import find_space, read_space
+
+    return read_space(find_space(wanted or stage, stage))
+
+
+def _folder(results: Path, name: str | None, stage: Stage, overwrite: bool) -> "SweepFolder":
+    from ecgtune.files import refuse_existing
+    from ecgtune.sweep.folder import sweep_folder
+
+    folder = sweep_folder(results, name or f"{stage}-{datetime.now():%Y%m%d-%H%M%S}")
+    refuse_existing(folder.path, overwrite=overwrite)
+    return folder
+
+
+def _resources(address: str | None, cpus: int, gpus: float | None, max_concurrent: int | None) -> "Resources":
+    import torch
+
+    from ecgtune.sweep.plan import Resources
+
+    if gpus is None:
+        gpus = 1.0 if torch.cuda.is_available() else 0.0
+    return Resources(address, cpus, gpus, max_concurrent)
+
+
+def _run(plan: "SweepPlan", overwrite: bool) -> None:
+    from ecgtune.cli.console import stderr, stdout
+    from ecgtune.cli.progress import SweepProgress
+    from ecgtune.sweep.runner import run_sweep
+
+    with SweepProgress(stderr()) as progress:
+        outcome = run_sweep(plan, progress, overwrite=overwrite)
+    stdout().print(str(outcome.folder.path), soft_wrap=True)
+    if outcome.interrupted:
+        raise typer.Exit(130)

@@ -1,0 +1,96 @@
+"""One Ray `Tuner` run of a planned sweep."""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from ray import tune
+
+from ecgtune.space import METRICS
+from ecgtune.sweep.callback import RecordCallback
+from ecgtune.sweep.events import SweepObserver
+from ecgtune.sweep.interrupt import Interrupt, on_signal
+from ecgtune.sweep.plan import SweepPlan
+from ecgtune.sweep.record import SweepRecord
+from ecgtune.sweep.scheduler import SCHEDULERS
+from ecgtune.sweep.searcher import StudySearcher
+from ecgtune.sweep.study import SweepStudy
+from ecgtune.sweep.tensorboard import SweepBoard
+from ecgtune.sweep.trainable import run_trial
+
+# A worker that dies (killed for memory, a lost node) is replaced this often before its trial is given up.
+WORKER_DEATHS = 2
+
+
+def drive(plan: SweepPlan, observer: SweepObserver, concurrency: int) -> tuple[bool, SweepRecord]:
+    """Run all trials on the Ray cluster that is connected.
+
+    Args:
+        plan: what to run.
+        observer: is told what happens.
+        concurrency: trials at once.
+
+    Returns:
+        Whether a signal ended the run early, and the record of it.
+    """
+    folder, space = plan.folder, plan.space
+    settings, resources = space.settings, plan.resources
+    study = SweepStudy(folder.study, space, num_samples=settings.num_samples, seed=settings.seed)
+    others = [name for name in METRICS[settings.stage] if name != settings.metric]
+    board = SweepBoard(folder.tensorboard, space.parameters, [settings.metric, *others])
+    record = SweepRecord(
+        folder, space, study, board, observer, classes=plan.job.classes, max_epochs=plan.job.max_epochs
+    )
+    for tag, figure in plan.job.figures().items():
+        board.figure(tag, figure)
+    observer.sweep_started(
+        name=folder.name,
+        folder=folder.path,
+        stage=settings.stage,
+        num_samples=settings.num_samples,
+        max_epochs=plan.job.max_epochs,
+        metric=settings.metric,
+        mode=settings.mode,
+        concurrency=concurrency,
+        throughput_unit="views/s" if settings.stage == "pretext" else "windows/s",
+    )
+    interrupt = Interrupt()
+    trainable = tune.with_parameters(
+        run_trial,
+        job=plan.job,
+        sweep=str(folder.path.resolve()),
+        metric=settings.metric,
+        mode=settings.mode,
+        threads=resources.cpus_per_trial,
+    )
+    needs = {"cpu": resources.cpus_per_trial, "gpu": resources.gpus_per_trial}
+    scratch = Path(tempfile.mkdtemp(prefix="ecgtune-ray-"))
+    tuner = tune.Tuner(
+        tune.with_resources(trainable, needs),
+        tune_config=tune.TuneConfig(
+            search_alg=StudySearcher(record, metric=settings.metric, mode=settings.mode),
+            scheduler=SCHEDULERS[settings.scheduler](record, settings, plan.job.max_epochs),
+            metric=settings.metric,
+            mode=settings.mode,
+            num_samples=settings.num_samples,
+            max_concurrent_trials=concurrency,
+            reuse_actors=True,
+            trial_name_creator=lambda trial: str(trial.config["trial_id"]),
+            trial_dirname_creator=lambda trial: str(trial.config["trial_id"]),
+        ),
+        run_config=tune.RunConfig(
+            name="run",
+            storage_path=str(scratch),
+            callbacks=[RecordCallback(record)],
+            stop=interrupt,
+            failure_config=tune.FailureConfig(max_failures=WORKER_DEATHS),
+            verbose=0,
+        ),
+    )
+    try:
+        with on_signal(interrupt):
+            tuner.fit()
+    finally:
+        record.close()
+        shutil.rmtree(scratch, ignore_errors=True)
+    return interrupt.stopped, record

@@ -1,0 +1,133 @@
+"""Where things lie in a sweep's folder, and which sweeps a results folder holds."""
+
+import re
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from ecgtune.config import Stage
+from ecgtune.errors import InputError
+from ecgtune.files import write_text
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+@dataclass(frozen=True)
+class SweepFolder:
+    """`results/NAME/`. Only paths and `sweep.toml`; who owns a file writes it."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """The sweep's name."""
+        return self.path.name
+
+    @property
+    def definition(self) -> Path:
+        """Everything that defines the sweep."""
+        return self.path / "sweep.toml"
+
+    @property
+    def study(self) -> Path:
+        """The Optuna study, a journal of JSON lines."""
+        return self.path / "study.log"
+
+    @property
+    def trials_table(self) -> Path:
+        """One row per trial."""
+        return self.path / "trials.csv"
+
+    @property
+    def epochs_table(self) -> Path:
+        """One row per trial and epoch."""
+        return self.path / "epochs.csv"
+
+    @property
+    def best(self) -> Path:
+        """The winner's model."""
+        return self.path / "best"
+
+    @property
+    def tensorboard(self) -> Path:
+        """One TensorBoard run per trial, and `sweep` for all."""
+        return self.path / "tensorboard"
+
+    def trial(self, trial_id: str) -> Path:
+        """What one trial leaves behind."""
+        return self.path / "trials" / trial_id
+
+    def read(self) -> dict[str, Any]:
+        """The content of `sweep.toml`.
+
+        Raises:
+            InputError: it is missing or no TOML.
+        """
+        try:
+            return tomllib.loads(self.definition.read_text(encoding="utf-8"))
+        except FileNotFoundError as error:
+            raise InputError(f"{self.path} is not a sweep: it has no sweep.toml.") from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise InputError(f"{self.definition} cannot be read: {error}.") from error
+
+    def write(self, content: dict[str, Any]) -> None:
+        """Write `sweep.toml` atomically."""
+        write_text(self.definition, tomli_w.dumps(content))
+
+
+def sweep_folder(results: Path, name: str) -> SweepFolder:
+    """The folder of the sweep `name` in `results`.
+
+    Raises:
+        InputError: the name could lead out of the results folder, or is awkward on a file system.
+    """
+    if not _NAME.fullmatch(name) or ".." in name:
+        raise InputError(
+            f"{name!r} cannot name a sweep. Use up to 100 letters, digits, dots, dashes and underscores, "
+            "beginning with a letter or digit, without two dots in a row."
+        )
+    return SweepFolder(results / name)
+
+
+def sweeps(results: Path) -> Iterator[SweepFolder]:
+    """The sweeps in a results folder, the oldest first."""
+    if results.is_dir():
+        found = [folder for folder in results.iterdir() if (folder / "sweep.toml").is_file()]
+        for folder in sorted(found, key=lambda path: (path / "sweep.toml").stat().st_mtime):
+            yield SweepFolder(folder)
+
+
+def find_pretext_model(results: Path, wanted: str | None) -> Path:
+    """The model folder that the emotion stage starts from.
+
+    Args:
+        results: the results folder.
+        wanted: a sweep's name, a sweep's folder or a model folder; None means the newest finished pretext sweep.
+
+    Raises:
+        InputError: there is none.
+    """
+    if wanted is None:
+        for folder in reversed(list(sweeps(results))):
+            stage: Stage = folder.read()["sweep"]["stage"]
+            if stage == "pretext" and (folder.best / "model.json").is_file():
+                return folder.best
+        raise InputError(
+            f"{results} has no pretext sweep with a model. "
+            "Run `ecgtune sweep pretext` first, or name one with --pretext."
+        )
+    candidates = [Path(wanted), Path(wanted) / "best"]
+    if _NAME.fullmatch(wanted):
+        candidates.append(results / wanted / "best")
+    for candidate in candidates:
+        if (candidate / "model.json").is_file():
+            return candidate
+    known = ", ".join(folder.name for folder in sweeps(results)) or "none"
+    raise InputError(
+        f"--pretext {wanted}: no model there. Give the name of a finished pretext sweep in {results} "
+        f"(it has: {known}) or a folder with a model.json."
+    )

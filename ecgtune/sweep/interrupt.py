@@ -1,0 +1,48 @@
+"""Ctrl-C and SIGTERM: the first stops a sweep in good order, the second at once."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+from ray.tune import Stopper
+
+
+class Interrupt(Stopper):
+    """Tells Ray to stop all trials once a signal has come, or a write has failed."""
+
+    def __init__(self) -> None:
+        self.stopped = False
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        """Never stops a single trial."""
+        return False
+
+    def stop_all(self) -> bool:
+        """Whether to stop the sweep."""
+        return self.stopped
+
+
+@contextmanager
+def on_signal(interrupt: Interrupt) -> Iterator[None]:
+    """Set `interrupt` at the first SIGINT or SIGTERM; the second one acts as it did before the block."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    signals = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.getsignal(number) for number in signals}
+
+    def first(number: int, frame: FrameType | None) -> None:
+        interrupt.stopped = True
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+    for number in signals:
+        signal.signal(number, first)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

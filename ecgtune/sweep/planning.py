@@ -1,0 +1,107 @@
+"""From what the user asked for to a resolved sweep; nothing is written here."""
+
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+
+from ecgtune.data.splits import choose_held_out
+from ecgtune.data.store import load_dataset
+from ecgtune.errors import InputError
+from ecgtune.space import SearchSpace
+from ecgtune.sweep.emotion_job import EmotionJob, open_emotion
+from ecgtune.sweep.folder import SweepFolder
+from ecgtune.sweep.plan import Resources, SweepPlan
+from ecgtune.sweep.pretext_job import PretextJob, open_pretext
+from ecgtune.training.checkpoint import load_card
+
+
+def plan_pretext(folder: SweepFolder, space: SearchSpace, data: Sequence[Path], resources: Resources) -> SweepPlan:
+    """Plan a pretext sweep; of every labelled data set, a share of the people is left to the emotion stage.
+
+    Raises:
+        DataError: a data set cannot be used, or too few people remain.
+    """
+    settings = space.settings
+    held_out: list[str] = []
+    notes = []
+    for path in data:
+        dataset = load_dataset(path)
+        if dataset.targets:
+            people = set(dataset.persons.tolist())
+            chosen = choose_held_out(people, settings.hold_out, settings.seed)
+            held_out += chosen
+            notes.append(
+                f"{dataset.name}: {len(chosen)} of {len(people)} people are held out, "
+                "so that the emotion stage can validate on them."
+            )
+    job = PretextJob(
+        data=tuple(str(path.resolve()) for path in data),
+        held_out=tuple(sorted(set(held_out))),
+        val_fraction=settings.val_fraction,
+        max_epochs=settings.max_epochs,
+        seed=settings.seed,
+    )
+    open_pretext(job)
+    return SweepPlan(folder, space, job, resources, tuple(notes))
+
+
+def plan_emotion(
+    folder: SweepFolder,
+    space: SearchSpace,
+    data: Path | None,
+    model: Path,
+    resources: Resources,
+    *,
+    target: str | None,
+    threshold: float | None,
+    transductive: bool,
+) -> SweepPlan:
+    """Plan an emotion sweep; the embeddings are computed here, once.
+
+    Args:
+        folder: where it will be written.
+        space: what is searched, and how.
+        data: the data-set folder; None means the one that the pretext sweep used.
+        model: the pretext model's folder.
+        resources: what it may use.
+        target: a target of the data set; None means its first.
+        threshold: a score above it is the positive class; None means the target's own.
+        transductive: whether people that the encoder has seen may be validated on.
+
+    Raises:
+        InputError: data, model, target and threshold do not fit together.
+    """
+    settings = space.settings
+    chosen = data if data is not None else _data_of(model)
+    dataset = load_dataset(chosen)
+    found, _ = dataset.target(target)
+    job = EmotionJob(
+        data=str(chosen.resolve()),
+        model=str(model.resolve()),
+        target=found.name,
+        threshold=found.threshold if threshold is None else threshold,
+        folds=settings.folds,
+        transductive=transductive,
+        max_epochs=settings.max_epochs,
+        seed=settings.seed,
+    )
+    opened = open_emotion(job)
+    card = load_card(model)
+    lineage = {
+        "model": str(model.resolve()),
+        "encoder_sha256": card["files"]["encoder.safetensors"]["sha256"],
+        **{f"sweep_{key}": value for key, value in card.get("sweep", {}).items()},
+    }
+    return SweepPlan(folder, space, job, resources, tuple(opened.notes), lineage)
+
+
+def _data_of(model: Path) -> Path:
+    definition = model.parent / "sweep.toml"
+    if definition.is_file():
+        for folder in tomllib.loads(definition.read_text(encoding="utf-8"))["job"]["data"]:
+            if load_dataset(Path(folder)).targets:
+                return Path(folder)
+    raise InputError(
+        "which data? The pretext sweep used none with labels, so name a data-set folder with --data "
+        "(make one with `ecgtune data prepare`)."
+    )

@@ -1,0 +1,92 @@
+"""The pretext stage as a sweep's job."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from matplotlib.figure import Figure
+
+from ecgtune.config import TRANSFORMS, PretextConfig, Scalar, configure
+from ecgtune.data.pool import WindowPool
+from ecgtune.data.splits import Split, pretext_split
+from ecgtune.data.store import load_dataset
+from ecgtune.report.plots import views_figure
+from ecgtune.training.card import model_card
+from ecgtune.training.checkpoint import save_model
+from ecgtune.training.pretrain import pretrain
+from ecgtune.training.result import EpochResult
+from ecgtune.transforms import make_views
+
+
+@dataclass(frozen=True)
+class PretextJob:
+    """The pretext stage.
+
+    Args:
+        data: data-set folders.
+        held_out: persons that the stage never sees.
+        val_fraction: of the other persons.
+        max_epochs: per trial.
+        seed: of the split, the initial weights and the training.
+    """
+
+    data: tuple[str, ...]
+    held_out: tuple[str, ...]
+    val_fraction: float
+    max_epochs: int
+    seed: int
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The transformations."""
+        return TRANSFORMS
+
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """The data-set folders."""
+        return self.data
+
+    def epochs(
+        self, parameters: Mapping[str, Scalar], device: str, resume: dict[str, Any] | None
+    ) -> Iterator[EpochResult]:
+        """See `Job`."""
+        pool, split = open_pretext(self)
+        config = configure(PretextConfig, parameters, where="trial")
+        return pretrain(config, pool, split, epochs=self.max_epochs, seed=self.seed, device=device, resume=resume)
+
+    def save(self, folder: Path, parameters: Mapping[str, Scalar], result: EpochResult, origin: dict[str, Any]) -> None:
+        """See `Job`."""
+        pool, split = open_pretext(self)
+        config = configure(PretextConfig, parameters, where="trial")
+        snapshot = result.snapshot()
+        card = model_card(
+            config,
+            result,
+            encoder=config.encoder,
+            heads={"classes": list(TRANSFORMS), "hidden": config.head.hidden, "dropout": config.head.dropout},
+            datasets=pool.datasets,
+            train=set(pool.persons[split.train].tolist()),
+            val=set(pool.persons[split.val].tolist()),
+            held_out=split.held_out,
+            seed=self.seed,
+            sweep=origin,
+        )
+        save_model(folder, encoder=snapshot.encoder, heads=snapshot.heads, card=card)
+
+    def figures(self) -> Mapping[str, Figure]:
+        """The views of one training window under the default parameters."""
+        pool, split = open_pretext(self)
+        window = torch.from_numpy(pool.take(split.train[:1]))
+        views = make_views(window, torch.Generator().manual_seed(self.seed), PretextConfig().transforms)[0]
+        return {"views/one training window": views_figure(views.numpy(), TRANSFORMS, pool.datasets[0].sfreq)}
+
+
+@cache
+def open_pretext(job: PretextJob) -> tuple[WindowPool, Split]:
+    """The windows and the split of a pretext job."""
+    pool = WindowPool([load_dataset(Path(folder)) for folder in job.data])
+    split = pretext_split(pool.persons, val_fraction=job.val_fraction, held_out=job.held_out, seed=job.seed)
+    return pool, split

@@ -1,0 +1,155 @@
+"""The record of a sweep: the one place through which every event passes.
+
+From here it goes to the study, the tables, TensorBoard, the display and the winner's folder, so that they cannot
+disagree.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ecgtune.config import Scalar
+from ecgtune.report.plots import confusion_figure
+from ecgtune.space import SearchSpace
+from ecgtune.sweep.events import SweepObserver, TrialView
+from ecgtune.sweep.folder import SweepFolder
+from ecgtune.sweep.promote import promote
+from ecgtune.sweep.study import SweepStudy
+from ecgtune.sweep.tables import EpochsTable, TrialsTable
+from ecgtune.sweep.tensorboard import SweepBoard
+from ecgtune.sweep.trial import Trial, better
+
+
+@dataclass(frozen=True)
+class Winner:
+    """The best epoch of the best trial so far."""
+
+    trial_id: str
+    epoch: int
+    score: float
+
+
+class SweepRecord:
+    """Takes in what happens and writes it down.
+
+    Args:
+        folder: the sweep's folder.
+        space: what is searched.
+        study: the Optuna study.
+        board: TensorBoard.
+        observer: the display.
+        classes: names of the classes of the confusion matrix.
+        max_epochs: the most epochs that a trial may run.
+    """
+
+    def __init__(
+        self,
+        folder: SweepFolder,
+        space: SearchSpace,
+        study: SweepStudy,
+        board: SweepBoard,
+        observer: SweepObserver,
+        *,
+        classes: tuple[str, ...],
+        max_epochs: int,
+    ) -> None:
+        self._folder = folder
+        self._space = space
+        self._study = study
+        self._board = board
+        self._observer = observer
+        self._classes = classes
+        self._max_epochs = max_epochs
+        self._epochs = EpochsTable(folder.epochs_table)
+        names = [*(parameter.name for parameter in space.parameters), *space.fixed]
+        self._table = TrialsTable(folder.trials_table, names)
+        self._ends: dict[str, tuple[str, str]] = {}
+        self._promoted: Winner | None = None
+        self.trials: dict[str, Trial] = {}
+        self.winner: Winner | None = None
+        self.confusion: list[list[int]] | None = None
+
+    def next(self) -> tuple[str, dict[str, Scalar]] | None:
+        """The next trial to run, or None when all have been handed out."""
+        return self._study.ask()
+
+    def started(self, trial_id: str, parameters: Mapping[str, Scalar]) -> None:
+        """A worker begins a trial; a second beginning of the same trial goes on where it was."""
+        if trial_id in self.trials:
+            return
+        settings = self._space.settings
+        trial = self.trials[trial_id] = Trial(trial_id, parameters, settings.metric, settings.mode)
+        self._board.start(trial_id, parameters)
+        self._table.write(list(self.trials.values()))
+        self._observer.trial_started(self._view(trial))
+
+    def epoch(self, trial_id: str, report: Mapping[str, Any]) -> None:
+        """A worker reports an epoch, or why there will be no more."""
+        trial = self.trials[trial_id]
+        if report.get("failure"):
+            self.will_end(trial_id, str(report["failure"]), str(report.get("message", "")))
+        if report["epoch"] <= trial.epochs:
+            return
+        metrics = {name: float(report[name]) for name in report["metric_names"]}
+        improved = trial.add_epoch(int(report["epoch"]), metrics, float(report["throughput"]))
+        score = metrics[trial.metric]
+        self._study.report(trial_id, trial.epochs, score)
+        self._epochs.add(trial_id, trial.epochs, float(report["lr"]), metrics, float(report["epoch_seconds"]))
+        self._board.epoch(trial_id, trial.epochs, float(report["lr"]), metrics)
+        self._observer.epoch_finished(self._view(trial))
+        if improved and better(score, self.winner.score if self.winner else None, trial.mode):
+            self.winner = Winner(trial_id, trial.epochs, score)
+            self.confusion = report["confusion"]
+            self._observer.best_changed(self._view(trial), trial.epochs, score)
+
+    def will_end(self, trial_id: str, reason: str, message: str = "") -> None:
+        """Say why a trial is about to end before its last epoch; the first reason counts."""
+        self._ends.setdefault(trial_id, (reason, message))
+
+    def finished(self, trial_id: str, *, lost: bool = False) -> None:
+        """A trial has ended.
+
+        Args:
+            trial_id: the trial.
+            lost: whether its worker died and was given up.
+        """
+        trial = self.trials[trial_id]
+        if trial.state != "RUNNING":
+            return
+        reason, message = self._ends.get(trial_id, ("lost_node", "the worker died") if lost else ("", ""))
+        if reason == "asha":
+            trial.end("PRUNED", reason)
+        elif reason or trial.best_score is None:
+            trial.end("FAILED", reason or "error", message)
+        else:
+            trial.end("COMPLETE", "")
+        self._study.finish(trial_id, trial.state, trial.reason, trial.best_score)
+        self._board.end(trial_id, trial.state)
+        self._table.write(list(self.trials.values()))
+        if self.winner is not None and self.winner.trial_id == trial_id:
+            self.promote()
+        self._observer.trial_finished(self._view(trial))
+        if message:
+            self._observer.note(f"trial {trial_id} failed ({trial.reason}): {message}")
+
+    def promote(self) -> None:
+        """Copy the winner's model to `best/`, and its confusion matrix to TensorBoard."""
+        if self.winner is None or self.winner == self._promoted:
+            return
+        promote(self._folder, self.winner.trial_id, self.winner.epoch)
+        self._promoted = self.winner
+        counts = np.array(self.confusion, dtype=np.int64)
+        self._board.figure("confusion/best trial", confusion_figure(counts, self._classes), self.winner.epoch)
+
+    def close(self) -> None:
+        """Write what is known; trials that still run stay RUNNING."""
+        self.promote()
+        self._table.write(list(self.trials.values()))
+        self._epochs.close()
+        self._board.close()
+
+    def _view(self, trial: Trial) -> TrialView:
+        varying = {p.name: trial.parameters[p.name] for p in self._space.parameters if p.name in trial.parameters}
+        return trial.view(varying, self._max_epochs)

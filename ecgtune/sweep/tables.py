@@ -1,0 +1,79 @@
+"""`trials.csv` and `epochs.csv`: what a person, a script or pandas reads."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TextIO
+
+from ecgtune.files import storage_errors, write_text
+from ecgtune.sweep.trial import Trial
+
+
+class TrialsTable:
+    """`trials.csv`: one row per trial, its metrics those of its best epoch; written anew at each change.
+
+    Args:
+        path: the file.
+        parameters: the columns for parameters, in their order.
+    """
+
+    def __init__(self, path: Path, parameters: Sequence[str]) -> None:
+        self._path = path
+        self._parameters = tuple(parameters)
+
+    def write(self, trials: Sequence[Trial]) -> None:
+        """Write all rows; an empty cell is a value that the trial does not have."""
+        metrics = list(dict.fromkeys(name for trial in trials for name in trial.best_metrics))
+        fixed = ["trial_id", "state", "reason", "epochs", "seconds", "best_epoch"]
+        text = io.StringIO()
+        writer = csv.DictWriter(text, [*fixed, *metrics, *self._parameters], restval="", lineterminator="\n")
+        writer.writeheader()
+        for trial in trials:
+            writer.writerow(
+                {
+                    "trial_id": trial.trial_id,
+                    "state": trial.state,
+                    "reason": trial.reason,
+                    "epochs": trial.epochs,
+                    "seconds": f"{trial.seconds:.3f}",
+                    "best_epoch": trial.best_epoch or "",
+                    **{name: repr(value) for name, value in trial.best_metrics.items()},
+                    **trial.parameters,
+                }
+            )
+        write_text(self._path, text.getvalue())
+
+
+class EpochsTable:
+    """`epochs.csv`: one row per trial and epoch, appended as the epochs come.
+
+    The columns are those of the first row; later rows must have the same metrics.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: TextIO | None = None
+        self._writer: csv.DictWriter[str] | None = None
+
+    def add(self, trial_id: str, epoch: int, lr: float, metrics: Mapping[str, float], seconds: float) -> None:
+        """Append one row and hand it to the system at once."""
+        row = {
+            "trial_id": trial_id,
+            "epoch": epoch,
+            "lr": repr(lr),
+            **{name: repr(value) for name, value in metrics.items()},
+            "seconds": f"{seconds:.4f}",
+        }
+        with storage_errors(self._path.parent):
+            if self._writer is None or self._file is None:
+                self._file = self._path.open("w", encoding="utf-8", newline="")
+                self._writer = csv.DictWriter(self._file, list(row), lineterminator="\n")
+                self._writer.writeheader()
+            self._writer.writerow(row)
+            self._file.flush()
+
+    def close(self) -> None:
+        """Close the file, if any row was written."""
+        if self._file is not None:
+            self._file.close()

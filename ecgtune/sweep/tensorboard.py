@@ -1,0 +1,103 @@
+"""What TensorBoard shows of a sweep: a run per trial, and the run `sweep` for what concerns all of them.
+
+Hyper-parameters are written when a trial starts, so that the HParams page is complete while the sweep runs.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+from tensorboard.plugins.hparams import api
+from tensorboard.plugins.hparams.api_pb2 import Status
+from tensorboard.plugins.hparams.summary import session_end_pb
+from tensorboard.plugins.hparams.summary_v2 import hparams_config_pb, hparams_pb
+from torch.utils.tensorboard import SummaryWriter
+
+from ecgtune.config import Scalar
+from ecgtune.files import storage_errors
+from ecgtune.space import Categorical, Parameter
+from ecgtune.sweep.events import TrialState
+
+
+class SweepBoard:
+    """Writes the event files below `folder`.
+
+    Args:
+        folder: `results/NAME/tensorboard`.
+        parameters: the parameters that vary; they become the columns of the HParams page.
+        metrics: the names of the scalars that the HParams page shows, the objective first.
+    """
+
+    def __init__(self, folder: Path, parameters: Sequence[Parameter], metrics: Sequence[str]) -> None:
+        self._folder = folder
+        self._varying = tuple(parameter.name for parameter in parameters)
+        self._trials: dict[str, SummaryWriter] = {}
+        with storage_errors(folder):
+            self._sweep = SummaryWriter(str(folder / "sweep"))
+            columns = [api.HParam(parameter.name, _domain(parameter)) for parameter in parameters]
+            shown = [api.Metric(_tag(name), display_name=name) for name in metrics]
+            _add(self._sweep, hparams_config_pb(columns, shown))
+            self._sweep.flush()
+
+    def start(self, trial_id: str, parameters: Mapping[str, Scalar]) -> None:
+        """A trial starts: its parameters are on the HParams page from now on."""
+        with storage_errors(self._folder):
+            writer = self._trials[trial_id] = SummaryWriter(str(self._folder / trial_id), flush_secs=10)
+            drawn = {name: parameters[name] for name in self._varying if name in parameters}
+            _add(writer, hparams_pb(drawn, trial_id=trial_id))
+            writer.flush()
+
+    def epoch(self, trial_id: str, epoch: int, lr: float, metrics: Mapping[str, float]) -> None:
+        """One epoch's scalars."""
+        writer = self._trials[trial_id]
+        writer.add_scalar("schedule/lr", lr, epoch)
+        for name, value in metrics.items():
+            writer.add_scalar(_tag(name), value, epoch)
+
+    def end(self, trial_id: str, state: TrialState) -> None:
+        """A trial ended."""
+        with storage_errors(self._folder):
+            writer = self._trials.pop(trial_id)
+            status = Status.STATUS_FAILURE if state == "FAILED" else Status.STATUS_SUCCESS
+            _add(writer, session_end_pb(status))
+            writer.close()
+
+    def figure(self, tag: str, figure: Figure, step: int = 0) -> None:
+        """A picture that concerns the whole sweep."""
+        self._sweep.add_figure(tag, figure, step, close=False)
+        self._sweep.flush()
+
+    def text(self, tag: str, markdown: str) -> None:
+        """A text that concerns the whole sweep."""
+        self._sweep.add_text(tag, markdown)
+        self._sweep.flush()
+
+    def close(self) -> None:
+        """Close every file."""
+        for writer in [*self._trials.values(), self._sweep]:
+            writer.close()
+        self._trials.clear()
+
+
+def _add(writer: SummaryWriter, summary: Any) -> None:
+    # The HParams messages of TensorBoard itself: `SummaryWriter.add_hparams` would open a run of its own.
+    writer._get_file_writer().add_summary(summary)
+
+
+def _tag(metric: str) -> str:
+    """`val_f1/noise` -> `f1/val_noise`, `val_loss` -> `loss/val`: training and validation share a section."""
+    side, _, rest = metric.partition("_")
+    if side not in ("train", "val"):
+        return metric
+    group, _, part = rest.partition("/")
+    return f"{group}/{side}_{part}" if part else f"{group}/{side}"
+
+
+def _domain(parameter: Parameter) -> api.Discrete | api.RealInterval | api.IntInterval | None:
+    if isinstance(parameter, Categorical):
+        kinds = {type(choice) for choice in parameter.choices}
+        return api.Discrete(list(parameter.choices)) if len(kinds) == 1 else None
+    if isinstance(parameter.low, int) and isinstance(parameter.high, int):
+        return api.IntInterval(parameter.low, parameter.high)
+    return api.RealInterval(float(parameter.low), float(parameter.high))

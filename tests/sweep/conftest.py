@@ -1,0 +1,61 @@
+"""One Ray cluster for all sweep tests, and plans of a job whose curves are known."""
+
+from pathlib import Path
+
+import pytest
+
+from ecgtune.space import Categorical, Float, SearchSpace, SweepSettings
+from ecgtune.sweep.engine import ray_session
+from ecgtune.sweep.folder import SweepFolder
+from ecgtune.sweep.plan import Resources, SweepPlan
+from tests.sweep import curves
+from tests.sweep.curves import HEALTHY, CurveJob
+
+
+class Listener:
+    """A `SweepObserver` that remembers."""
+
+    def __init__(self):
+        self.events = []
+
+    def __getattr__(self, name):
+        return lambda *args, **kwargs: self.events.append((name, args, kwargs))
+
+    def named(self, name):
+        return [args[0] if args else kwargs for event, args, kwargs in self.events if event == name]
+
+
+@pytest.fixture(scope="session")
+def ray_cluster():
+    with ray_session(None, 2) as resources:
+        from ray import cloudpickle
+
+        cloudpickle.register_pickle_by_value(curves)
+        yield resources
+
+
+@pytest.fixture
+def listener():
+    return Listener()
+
+
+@pytest.fixture
+def curve_plan(tmp_path: Path):
+    """Make a plan of the known curves: learning rates and habits to choose from."""
+
+    def make(*habits, name="curves", max_concurrent=2, max_epochs=4, folder=None, **settings):
+        values = {"num_samples": 6, "scheduler": "none", "searcher": "random", "metric": "val_loss", "mode": "min"}
+        space = SearchSpace(
+            path=Path("curves.toml"),
+            question="",
+            settings=SweepSettings(stage="pretext", max_epochs=max_epochs, **{**values, **settings}),
+            parameters=(
+                Float("pretext/adam/lr", 1e-5, 1e-1, log=True),
+                Categorical("pretext/batch_size", habits or (HEALTHY,)),
+            ),
+            fixed={"pretext/encoder/pool_stride": 8},
+        )
+        place = SweepFolder(folder or tmp_path / "results" / name)
+        return SweepPlan(place, space, CurveJob(max_epochs), Resources(max_concurrent=max_concurrent))
+
+    return make

@@ -1,0 +1,54 @@
+"""A job whose learning curves are known, so that a sweep over it can be checked."""
+
+import math
+import os
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from ecgtune.files import write_json
+from ecgtune.training.result import EpochResult, Snapshot
+
+# What a trial of the job below does, chosen through its batch size.
+HEALTHY, NAN, BUG, MEMORY, DIES_ONCE, SLOW = 8, 16, 32, 64, 128, 256
+
+
+@dataclass(frozen=True)
+class CurveJob:
+    """Loss = distance of log10(lr) from -3, plus 1/epoch; some batch sizes misbehave at epoch 2."""
+
+    max_epochs: int = 4
+    classes: tuple[str, ...] = ("a", "b")
+    folders: tuple[str, ...] = ()
+
+    def epochs(self, parameters, device, resume):
+        habit = parameters["pretext/batch_size"]
+        for epoch in range(1 if resume is None else resume["epoch"] + 1, self.max_epochs + 1):
+            if habit == SLOW:
+                time.sleep(0.2)
+            if epoch == 2 and habit == BUG:
+                raise RuntimeError("a bug\nwith details")
+            if epoch == 2 and habit == MEMORY:
+                raise MemoryError
+            if epoch == 2 and habit == DIES_ONCE and resume is None:
+                os._exit(1)
+            loss = abs(math.log10(parameters["pretext/adam/lr"]) + 3) + 1 / epoch
+            if epoch == 2 and habit == NAN:
+                loss = math.nan
+            metrics = {"train_loss": loss, "val_loss": loss, "val_accuracy": -loss, "val_f1/noise": 0.5}
+            yield EpochResult(
+                epoch,
+                1e-3,
+                metrics,
+                0.01,
+                100.0,
+                np.eye(2, dtype=np.int64),
+                lambda e=epoch: Snapshot({}, {}, {"epoch": e}),
+            )
+
+    def figures(self):
+        return {}
+
+    def save(self, folder, parameters, result, origin):
+        write_json(folder / "model.json", {"epoch": result.epoch, "sweep": origin})

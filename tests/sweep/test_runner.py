@@ -1,0 +1,164 @@
+import csv
+import json
+import math
+import signal
+import threading
+from dataclasses import replace
+
+import optuna
+import pytest
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+
+from ecgtune.errors import EcgtuneError, InputError, StorageError
+from ecgtune.sweep.plan import Resources
+from ecgtune.sweep.runner import run_sweep
+from ecgtune.sweep.tables import EpochsTable
+from tests.sweep.curves import BUG, DIES_ONCE, HEALTHY, MEMORY, NAN, SLOW, CurveJob
+
+pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("ray_cluster")]
+
+
+def rows(path):
+    with path.open() as file:
+        return list(csv.DictReader(file))
+
+
+def stored(folder):
+    study = optuna.load_study(study_name=None, storage=JournalStorage(JournalFileBackend(str(folder.study))))
+    return study.get_trials()
+
+
+def test_everything_agrees_after_a_sweep(curve_plan, listener):
+    plan = curve_plan(num_samples=6)
+    outcome = run_sweep(plan, listener)
+    assert not outcome.interrupted
+    table = rows(plan.folder.trials_table)
+    assert [row["trial_id"] for row in table] == [f"{n:05d}" for n in range(6)]
+    assert {row["state"] for row in table} == {"COMPLETE"}
+    epochs = rows(plan.folder.epochs_table)
+    assert len(epochs) == 6 * 4
+    for row, trial in zip(table, stored(plan.folder), strict=True):
+        lr = float(row["pretext/adam/lr"])
+        assert trial.state.name == "COMPLETE"
+        assert trial.params["pretext/adam/lr"] == lr
+        assert trial.value == float(row["val_loss"]) == abs(math.log10(lr) + 3) + 1 / 4
+        assert {int(e["epoch"]) for e in epochs if e["trial_id"] == row["trial_id"]} == {1, 2, 3, 4}
+        assert trial.intermediate_values == {
+            int(e["epoch"]): float(e["val_loss"]) for e in epochs if e["trial_id"] == row["trial_id"]
+        }
+        assert row["pretext/encoder/pool_stride"] == "8"
+    best = min(table, key=lambda row: float(row["val_loss"]))
+    assert outcome.winner == best["trial_id"]
+    card = json.loads((plan.folder.best / "model.json").read_text())
+    assert card == {"epoch": 4, "sweep": {"name": "curves", "trial": best["trial_id"]}}
+    assert len(listener.named("trial_started")) == len(listener.named("trial_finished")) == 6
+
+
+def test_the_first_trial_is_the_default_configuration(curve_plan, listener):
+    plan = curve_plan(HEALTHY, 128, num_samples=1, max_epochs=1)
+    run_sweep(plan, listener)
+    (row,) = rows(plan.folder.trials_table)
+    assert (float(row["pretext/adam/lr"]), int(row["pretext/batch_size"])) == (1e-3, 128)
+
+
+def test_asha_stops_are_told_as_pruned_with_every_value(curve_plan, listener):
+    plan = curve_plan(scheduler="asha", num_samples=12, max_epochs=8, max_concurrent=1)
+    run_sweep(plan, listener)
+    table, trials = rows(plan.folder.trials_table), stored(plan.folder)
+    pruned = [row for row in table if row["state"] == "PRUNED"]
+    assert pruned
+    assert {row["reason"] for row in pruned} == {"asha"}
+    assert all(row["state"] == "COMPLETE" for row in table if row["epochs"] == "8")
+    for row, trial in zip(table, trials, strict=True):
+        assert trial.state.name == row["state"]
+        assert len(trial.intermediate_values) == int(row["epochs"])
+
+
+@pytest.mark.parametrize(("habit", "reason"), [(NAN, "nan"), (BUG, "error"), (MEMORY, "out_of_memory")])
+def test_failures_have_names_and_leave_no_zombie(curve_plan, listener, habit, reason):
+    plan = curve_plan(habit, num_samples=2, scheduler="asha")
+    run_sweep(plan, listener)
+    for row, trial in zip(rows(plan.folder.trials_table), stored(plan.folder), strict=True):
+        assert (row["state"], row["reason"], row["best_epoch"]) == ("FAILED", reason, "1")
+        assert (trial.state.name, trial.user_attrs["reason"]) == ("FAIL", reason)
+        error = plan.folder.trial(row["trial_id"]) / "error.txt"
+        assert error.exists() == (habit == BUG)
+    notes = listener.named("note")
+    assert habit == NAN or len(notes) == 2
+    if habit == BUG:
+        assert "RuntimeError: a bug (see" in notes[0]
+        assert "with details" in error.read_text()
+
+
+def test_a_dead_worker_is_replaced_and_its_trial_finished(curve_plan, listener, monkeypatch):
+    monkeypatch.setattr("ecgtune.sweep.trainable.STATE_SECONDS", 0.0)
+    plan = curve_plan(DIES_ONCE, num_samples=1, max_concurrent=1)
+    run_sweep(plan, listener)
+    (row,) = rows(plan.folder.trials_table)
+    assert (row["state"], row["epochs"]) == ("COMPLETE", "4")
+    assert [row["epoch"] for row in rows(plan.folder.epochs_table)] == ["1", "2", "3", "4"]
+
+
+def test_a_signal_stops_in_good_order(curve_plan, listener):
+    plan = curve_plan(SLOW, num_samples=50, max_epochs=20)
+    timer = threading.Timer(6, signal.raise_signal, [signal.SIGINT])
+    timer.start()
+    outcome = run_sweep(plan, listener)
+    assert outcome.interrupted
+    table = rows(plan.folder.trials_table)
+    assert 0 < len(table) < 50
+    assert {row["state"] for row in table} <= {"COMPLETE", "RUNNING"}
+    assert (plan.folder.best / "model.json").is_file()
+    assert listener.named("sweep_finished") == [{"interrupted": True}]
+
+
+def test_an_existing_sweep_is_kept_unless_told(curve_plan, listener):
+    plan = curve_plan(num_samples=1, max_epochs=1)
+    run_sweep(plan, listener)
+    before = plan.folder.trials_table.read_bytes()
+    with pytest.raises(InputError, match="exists already"):
+        run_sweep(plan, listener)
+    assert plan.folder.trials_table.read_bytes() == before
+    run_sweep(curve_plan(num_samples=2, max_epochs=1), listener, overwrite=True)
+    assert len(rows(plan.folder.trials_table)) == 2
+
+
+def test_overwrite_does_not_touch_what_is_no_sweep(curve_plan, listener, tmp_path):
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "precious" / "thesis.tex").write_text("x")
+    with pytest.raises(InputError, match="is not a sweep"):
+        run_sweep(curve_plan(folder=tmp_path / "precious"), listener, overwrite=True)
+    assert (tmp_path / "precious" / "thesis.tex").exists()
+
+
+def test_too_many_cpus_are_refused(curve_plan, listener):
+    with pytest.raises(InputError, match="needs 64 CPUs"):
+        run_sweep(replace(curve_plan(), resources=Resources(cpus_per_trial=64)), listener)
+
+
+def test_a_full_disk_ends_the_sweep_with_one_message(curve_plan, listener, monkeypatch):
+    plan = curve_plan(num_samples=6)
+    add, calls = EpochsTable.add, []
+
+    def full(self, *args):
+        calls.append(args)
+        if len(calls) > 8:
+            raise StorageError("cannot write below x: no space left on device.")
+        add(self, *args)
+
+    monkeypatch.setattr(EpochsTable, "add", full)
+    with pytest.raises(StorageError, match="no space left"):
+        run_sweep(plan, listener)
+    assert rows(plan.folder.trials_table)
+    assert len(rows(plan.folder.epochs_table)) == 8
+
+
+def test_a_sweep_in_which_nothing_works_fails(curve_plan, listener, monkeypatch):
+    def epochs(self, parameters, device, resume):
+        raise RuntimeError("no")
+        yield
+
+    monkeypatch.setattr(CurveJob, "epochs", epochs)
+    with pytest.raises(EcgtuneError, match=r"no trial of curves finished an epoch \(error\)"):
+        run_sweep(curve_plan(num_samples=2), listener)
