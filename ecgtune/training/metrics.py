@@ -31,7 +31,8 @@ def f1_scores(confusion: NDArray[np.integer]) -> NDArray[np.float64]:
     """[n_classes] F1 of each class, NaN for a class that neither occurs nor is guessed."""
     correct = np.diag(confusion).astype(np.float64)
     total = confusion.sum(axis=0) + confusion.sum(axis=1)
-    return np.divide(2 * correct, total, out=np.full(len(correct), np.nan), where=total > 0)
+    scores: NDArray[np.float64] = np.divide(2 * correct, total, out=np.full(len(correct), np.nan), where=total > 0)
+    return scores
 
 
 def macro_f1(confusion: NDArray[np.integer]) -> float:

@@ -1,0 +1,58 @@
+"""What both stages' loops share: batches, counting, and the record of what a saved state belongs to."""
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from ecgtune.config import EmotionConfig, PretextConfig, parameters
+from ecgtune.errors import InputError
+
+# Called with (windows done, windows in the epoch).
+Progress: TypeAlias = Callable[[int, int], None]
+
+
+def slices(index: NDArray[np.integer], size: int) -> Iterator[NDArray[np.integer]]:
+    """`index` [n] in pieces of `size`; the last may be shorter."""
+    return (index[start : start + size] for start in range(0, len(index), size))
+
+
+def copied(module: nn.Module) -> dict[str, Tensor]:
+    """The state dict, copied to the CPU."""
+    return {name: value.detach().to("cpu", copy=True) for name, value in module.state_dict().items()}
+
+
+def run_identity(config: PretextConfig | EmotionConfig, seed: int, fingerprint: str) -> str:
+    """What a saved state belongs to: the hash of parameters, seed and data. The number of epochs may change."""
+    text = json.dumps([parameters(config), seed, fingerprint], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def require_identity(resume: Mapping[str, Any], identity: str) -> None:
+    """Refuse a state of another run.
+
+    Raises:
+        InputError: the state was saved with other parameters, another seed or other data.
+    """
+    if resume.get("identity") != identity:
+        raise InputError(
+            "the saved state belongs to a run with other parameters, another seed or other data; it cannot be "
+            "resumed here. Delete it to begin again, or go back to the settings it was saved with."
+        )
+
+
+class Stopwatch:
+    """Seconds since it was made."""
+
+    def __init__(self) -> None:
+        self._start = time.perf_counter()
+
+    @property
+    def seconds(self) -> float:
+        """Above 0."""
+        return max(time.perf_counter() - self._start, 1e-9)

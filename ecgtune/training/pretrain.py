@@ -1,0 +1,173 @@
+"""Stage 1: the encoder learns a pretext task. A generator of epochs that knows nothing of sweeps."""
+
+import copy
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ecgtune.config import PretextConfig
+from ecgtune.data.pool import WindowPool
+from ecgtune.data.splits import Split, require_disjoint
+from ecgtune.errors import DataError
+from ecgtune.models import build_encoder
+from ecgtune.pretext import PRETEXT_TASKS
+from ecgtune.training.loop import Progress, Stopwatch, copied, require_identity, run_identity, slices
+from ecgtune.training.optimiser import base_rate, build_optimizer, set_rate
+from ecgtune.training.pretext_scores import PretextScores
+from ecgtune.training.result import EpochResult, Snapshot
+from ecgtune.training.schedule import learning_rate
+from ecgtune.training.seed import global_stream, numpy_generator, torch_generator
+
+# Windows that pass through the network together; gradients add up to those of the whole batch. On a CPU speed
+# hardly depends on it (1 to 16 were measured within 15 %), and larger ones cost memory and, with batch norm, time.
+# With batch norm it is a part of the model's definition, since the statistics are those of a micro-batch.
+MICRO_BATCH = {"cpu": 4, "cuda": 64}
+# Validation views are drawn with this seed whatever the run's, so that val_loss compares runs.
+VALIDATION_SEED = 0
+
+
+def pretrain(
+    config: PretextConfig,
+    pool: WindowPool,
+    split: Split,
+    *,
+    epochs: int,
+    seed: int,
+    device: str = "cpu",
+    resume: Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
+) -> Iterator[EpochResult]:
+    """Train encoder and pretext heads, one result per epoch.
+
+    Everything random in an epoch follows from the seed and the number of the epoch, so a resumed run goes on
+    bit for bit as if it had not been interrupted. A loss that is not finite ends the epoch's training early and is
+    reported as NaN.
+
+    Args:
+        config: the parameters.
+        pool: the windows.
+        split: indices into `pool`, no person on both sides.
+        epochs: of the whole run, those before `resume` included.
+        seed: of weights, order, views and dropout.
+        device: `cpu` or `cuda`.
+        resume: `Snapshot.resume` of an earlier epoch.
+        progress: called within an epoch.
+
+    Raises:
+        LeakError: a person is on both sides of the split, or is held out and on one.
+        DataError: a side of the split is empty.
+        InputError: `resume` belongs to another run.
+    """
+    persons = pool.persons
+    require_disjoint(persons[split.train], persons[split.val])
+    require_disjoint(persons[np.concatenate([split.train, split.val])], split.held_out)
+    for side, index in (("training", split.train), ("validation", split.val)):
+        if not len(index):
+            raise DataError(f"the {side} side of the pretext split has no window.")
+    run = _Run(config, pool, split, seed, device, progress)
+    if resume is not None:
+        run.restore(resume)
+    return run.epochs(epochs)
+
+
+class _Run:
+    def __init__(
+        self,
+        config: PretextConfig,
+        pool: WindowPool,
+        split: Split,
+        seed: int,
+        device: str,
+        progress: Progress | None,
+    ) -> None:
+        self.config, self.pool, self.split, self.seed, self.device = config, pool, split, seed, device
+        self.progress = progress
+        self.task = PRETEXT_TASKS[config.task](config)
+        weights = torch_generator(seed, "weights")
+        self.encoder = build_encoder(config.encoder, weights)
+        self.heads = self.task.build_heads(self.encoder, weights).to(device)
+        self.encoder.to(device)
+        self.optimizer = build_optimizer(config, ([*self.encoder.parameters(), *self.heads.parameters()], 1.0))
+        self.micro_batch = MICRO_BATCH[torch.device(device).type]
+        self.identity = run_identity(config, seed, pool.fingerprint)
+        self.done = 0
+
+    def restore(self, resume: Mapping[str, Any]) -> None:
+        require_identity(resume, self.identity)
+        self.encoder.load_state_dict(resume["encoder"])
+        self.heads.load_state_dict(resume["heads"])
+        self.optimizer.load_state_dict(resume["optimizer"])
+        self.done = resume["epoch"]
+
+    def epochs(self, epochs: int) -> Iterator[EpochResult]:
+        while self.done < epochs:
+            watch = Stopwatch()
+            rate = learning_rate(self.config.scheduler, base_rate(self.config), self.done, epochs)
+            set_rate(self.optimizer, rate)
+            # The result is yielded outside of the block: whoever asks for epochs keeps their own random state.
+            with global_stream(self.seed, "dropout", self.done, device=self.device):
+                train = self.train()
+                seconds = watch.seconds
+                val = self.validate()
+            self.done += 1
+            yield EpochResult(
+                epoch=self.done,
+                lr=rate,
+                metrics=train.summary("train") | val.summary("val") | val.details("val", self.task.classes),
+                seconds=watch.seconds,
+                throughput=train.n_views / seconds,
+                confusion=val.confusion,
+                snapshot=self.snapshot,
+            )
+
+    def train(self) -> PretextScores:
+        self.encoder.train()
+        self.heads.train()
+        views = torch_generator(self.seed, "views", self.done, device=self.device)
+        order = self.order()
+        scores = PretextScores(len(self.task.classes), self.config.loss)
+        done = 0
+        for batch in slices(order, self.config.batch_size):
+            self.optimizer.zero_grad()
+            for part in slices(batch, self.micro_batch):
+                out = self.task.step(self.encoder, self.heads, self.windows(part), views)
+                torch.autograd.backward((out.loss + out.penalty) * (len(part) / len(batch)))
+                scores.add(out, len(part))
+            self.optimizer.step()
+            done += len(batch)
+            if self.progress:
+                self.progress(done, len(order))
+            if not scores.is_finite:
+                break
+        return scores
+
+    @torch.no_grad()
+    def validate(self) -> PretextScores:
+        self.encoder.eval()
+        self.heads.eval()
+        views = torch_generator(VALIDATION_SEED, "validation views", device=self.device)
+        scores = PretextScores(len(self.task.classes), self.config.loss)
+        for part in slices(self.split.val, self.micro_batch):
+            scores.add(self.task.step(self.encoder, self.heads, self.windows(part), views), len(part))
+        return scores
+
+    def order(self) -> NDArray[np.intp]:
+        order = numpy_generator(self.seed, "order", self.done).permutation(self.split.train)
+        return order[: self.config.windows_per_epoch or None]
+
+    def windows(self, index: NDArray[np.integer]) -> torch.Tensor:
+        return torch.from_numpy(self.pool.take(index)).to(self.device)
+
+    def snapshot(self) -> Snapshot:
+        encoder, heads = copied(self.encoder), copied(self.heads)
+        resume = {
+            "identity": self.identity,
+            "epoch": self.done,
+            "encoder": encoder,
+            "heads": heads,
+            "optimizer": copy.deepcopy(self.optimizer.state_dict()),
+        }
+        return Snapshot(encoder, heads, resume)
