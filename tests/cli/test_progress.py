@@ -211,6 +211,7 @@ def test_on_a_terminal_the_live_lines_go_and_the_summary_stays(monkeypatch):
         progress.note("a note")
         progress.sweep_finished(interrupted=False)
     after = text.getvalue().split("\x1b[?25h")[-1]
+    assert "\x1b[2K" in after  # the live lines are wiped
     assert "demo finished: 1 of 4 trials" in after
     assert "a note" in text.getvalue()
     assert "trial 00000 started" not in text.getvalue()
