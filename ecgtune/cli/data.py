@@ -2,7 +2,10 @@
 
 import typer
 
+from ecgtune.cli import synth
+
 app = typer.Typer(no_args_is_help=True, help="Prepare, generate and inspect data sets.")
+app.add_typer(synth.app, name="synth")
 
 
 @app.callback()

@@ -1,0 +1,1 @@
+"""Generated recordings in the formats of real data sets, with a planted effect of known size."""
