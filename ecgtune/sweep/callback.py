@@ -5,29 +5,35 @@ from typing import Any
 
 from ray.tune import Callback
 
+from ecgtune.sweep.interrupt import Interrupt
 from ecgtune.sweep.record import SweepRecord
 
 
 class RecordCallback(Callback):
     """Translates Ray's trials into the record's."""
 
-    def __init__(self, record: SweepRecord) -> None:
+    def __init__(self, record: SweepRecord, interrupt: Interrupt) -> None:
         self._record = record
+        self._interrupt = interrupt
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """A worker begins or takes up a trial."""
-        self._record.started(trial.config["trial_id"], json.loads(trial.config["parameters"]))
+        with self._interrupt.keeping_errors():
+            self._record.started(trial.config["trial_id"], json.loads(trial.config["parameters"]))
 
     def on_trial_result(
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
     ) -> None:
         """A worker reports."""
-        self._record.epoch(trial.config["trial_id"], result)
+        with self._interrupt.keeping_errors():
+            self._record.epoch(trial.config["trial_id"], result)
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """A trial ended, by itself or by the scheduler."""
-        self._record.finished(trial.config["trial_id"])
+        with self._interrupt.keeping_errors():
+            self._record.finished(trial.config["trial_id"])
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """A worker died and is given up."""
-        self._record.finished(trial.config["trial_id"], lost=True)
+        with self._interrupt.keeping_errors():
+            self._record.finished(trial.config["trial_id"], lost=True)

@@ -21,6 +21,9 @@ from ecgtune.sweep.trainable import run_trial
 # A worker that dies (killed for memory, a lost node) is replaced this often before its trial is given up.
 WORKER_DEATHS = 2
 
+# A resumable state costs a write of a few MB, so a worker writes it at most this often, in seconds.
+STATE_SECONDS = 5.0
+
 
 def drive(plan: SweepPlan, observer: SweepObserver, concurrency: int) -> tuple[bool, SweepRecord]:
     """Run all trials on the Ray cluster that is connected.
@@ -62,13 +65,14 @@ def drive(plan: SweepPlan, observer: SweepObserver, concurrency: int) -> tuple[b
         metric=settings.metric,
         mode=settings.mode,
         threads=resources.cpus_per_trial,
+        state_seconds=STATE_SECONDS,
     )
     needs = {"cpu": resources.cpus_per_trial, "gpu": resources.gpus_per_trial}
     scratch = Path(tempfile.mkdtemp(prefix="ecgtune-ray-"))
     tuner = tune.Tuner(
         tune.with_resources(trainable, needs),
         tune_config=tune.TuneConfig(
-            search_alg=StudySearcher(record, metric=settings.metric, mode=settings.mode),
+            search_alg=StudySearcher(record, interrupt, metric=settings.metric, mode=settings.mode),
             scheduler=SCHEDULERS[settings.scheduler](record, settings, plan.job.max_epochs),
             metric=settings.metric,
             mode=settings.mode,
@@ -81,7 +85,7 @@ def drive(plan: SweepPlan, observer: SweepObserver, concurrency: int) -> tuple[b
         run_config=tune.RunConfig(
             name="run",
             storage_path=str(scratch),
-            callbacks=[RecordCallback(record)],
+            callbacks=[RecordCallback(record, interrupt)],
             stop=interrupt,
             failure_config=tune.FailureConfig(max_failures=WORKER_DEATHS),
             verbose=0,
@@ -93,4 +97,6 @@ def drive(plan: SweepPlan, observer: SweepObserver, concurrency: int) -> tuple[b
     finally:
         record.close()
         shutil.rmtree(scratch, ignore_errors=True)
+    if interrupt.error is not None:
+        raise interrupt.error
     return interrupt.stopped, record

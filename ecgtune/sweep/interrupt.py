@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first stops a sweep in good order, the second at once."""
+"""What ends a sweep early in good order: Ctrl-C, SIGTERM, or an error of our own while Ray runs."""
 
 import signal
 import threading
@@ -11,10 +11,20 @@ from ray.tune import Stopper
 
 
 class Interrupt(Stopper):
-    """Tells Ray to stop all trials once a signal has come, or a write has failed."""
+    """Tells Ray to stop all trials once a signal has come or an error was kept."""
 
     def __init__(self) -> None:
         self.stopped = False
+        self.error: Exception | None = None
+
+    @contextmanager
+    def keeping_errors(self) -> Iterator[None]:
+        """Keep the first error of the block and stop the sweep; Ray would wrap it in one of its own and log it."""
+        try:
+            yield
+        except Exception as error:
+            self.error = self.error or error
+            self.stopped = True
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
         """Never stops a single trial."""
@@ -27,7 +37,7 @@ class Interrupt(Stopper):
 
 @contextmanager
 def on_signal(interrupt: Interrupt) -> Iterator[None]:
-    """Set `interrupt` at the first SIGINT or SIGTERM; the second one acts as it did before the block."""
+    """Stop in good order at the first SIGINT or SIGTERM; the second one acts as it did before the block."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -71,6 +71,10 @@ class SweepRecord:
         self.winner: Winner | None = None
         self.confusion: list[list[int]] | None = None
 
+    def __getstate__(self) -> dict[str, object]:
+        # Ray pickles its tuner, with all that hangs on it, into a file that nothing here ever reads.
+        return {}
+
     def next(self) -> tuple[str, dict[str, Scalar]] | None:
         """The next trial to run, or None when all have been handed out."""
         return self._study.ask()

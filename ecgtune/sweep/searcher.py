@@ -5,6 +5,7 @@ from typing import Any
 
 from ray.tune.search import Searcher
 
+from ecgtune.sweep.interrupt import Interrupt
 from ecgtune.sweep.record import SweepRecord
 
 
@@ -14,13 +15,16 @@ class StudySearcher(Searcher):
     JSON, because Ray splits the keys of a nested configuration at slashes.
     """
 
-    def __init__(self, record: SweepRecord, *, metric: str, mode: str) -> None:
+    def __init__(self, record: SweepRecord, interrupt: Interrupt, *, metric: str, mode: str) -> None:
         super().__init__(metric=metric, mode=mode)
         self._record = record
+        self._interrupt = interrupt
 
     def suggest(self, trial_id: str) -> Any:
         """The next configuration, or `FINISHED`."""
-        following = self._record.next()
+        following = None
+        with self._interrupt.keeping_errors():
+            following = self._record.next()
         if following is None:
             return Searcher.FINISHED
         number, parameters = following

@@ -3,15 +3,16 @@
 Hyper-parameters are written when a trial starts, so that the HParams page is complete while the sweep runs.
 """
 
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
-from tensorboard.plugins.hparams import api
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.plugins.hparams import metadata, plugin_data_pb2
+from tensorboard.plugins.hparams import summary_v2 as api
 from tensorboard.plugins.hparams.api_pb2 import Status
-from tensorboard.plugins.hparams.summary import session_end_pb
-from tensorboard.plugins.hparams.summary_v2 import hparams_config_pb, hparams_pb
 from torch.utils.tensorboard import SummaryWriter
 
 from ecgtune.config import Scalar
@@ -37,7 +38,7 @@ class SweepBoard:
             self._sweep = SummaryWriter(str(folder / "sweep"))
             columns = [api.HParam(parameter.name, _domain(parameter)) for parameter in parameters]
             shown = [api.Metric(_tag(name), display_name=name) for name in metrics]
-            _add(self._sweep, hparams_config_pb(columns, shown))
+            _add(self._sweep, api.hparams_config_pb(columns, shown))
             self._sweep.flush()
 
     def start(self, trial_id: str, parameters: Mapping[str, Scalar]) -> None:
@@ -45,7 +46,7 @@ class SweepBoard:
         with storage_errors(self._folder):
             writer = self._trials[trial_id] = SummaryWriter(str(self._folder / trial_id), flush_secs=10)
             drawn = {name: parameters[name] for name in self._varying if name in parameters}
-            _add(writer, hparams_pb(drawn, trial_id=trial_id))
+            _add(writer, api.hparams_pb(drawn, trial_id=trial_id))
             writer.flush()
 
     def epoch(self, trial_id: str, epoch: int, lr: float, metrics: Mapping[str, float]) -> None:
@@ -60,7 +61,7 @@ class SweepBoard:
         with storage_errors(self._folder):
             writer = self._trials.pop(trial_id)
             status = Status.STATUS_FAILURE if state == "FAILED" else Status.STATUS_SUCCESS
-            _add(writer, session_end_pb(status))
+            _add(writer, _end(status))
             writer.close()
 
     def figure(self, tag: str, figure: Figure, step: int = 0) -> None:
@@ -78,6 +79,14 @@ class SweepBoard:
         for writer in [*self._trials.values(), self._sweep]:
             writer.close()
         self._trials.clear()
+
+
+def _end(status: int) -> Summary:
+    # `hparams.summary.session_end_pb` is the same, but imports TensorFlow.
+    info = plugin_data_pb2.SessionEndInfo(status=status, end_time_secs=time.time())
+    content = metadata.create_summary_metadata(plugin_data_pb2.HParamsPluginData(session_end_info=info))
+    value = Summary.Value(tag=metadata.SESSION_END_INFO_TAG, metadata=content, tensor=metadata.NULL_TENSOR)
+    return Summary(value=[value])
 
 
 def _add(writer: SummaryWriter, summary: Any) -> None:

@@ -18,11 +18,10 @@ from ecgtune.sweep.trial import Mode, better
 from ecgtune.training.checkpoint import load_state, save_state
 from ecgtune.training.result import EpochResult
 
-# A state costs a write of a few MB, so it is written at most this often; a lost worker repeats no more than this.
-STATE_SECONDS = 5.0
 
-
-def run_trial(config: dict[str, Any], *, job: Job, sweep: str, metric: str, mode: Mode, threads: int) -> None:
+def run_trial(
+    config: dict[str, Any], *, job: Job, sweep: str, metric: str, mode: Mode, threads: int, state_seconds: float
+) -> None:
     """Train one configuration.
 
     Args:
@@ -32,6 +31,7 @@ def run_trial(config: dict[str, Any], *, job: Job, sweep: str, metric: str, mode
         metric: the metric that makes an epoch the best.
         mode: whether it is to be small or large.
         threads: for PyTorch.
+        state_seconds: the resumable state is written at most this often.
     """
     trial_id, parameters = config["trial_id"], json.loads(config["parameters"])
     folder = SweepFolder(Path(sweep)).trial(trial_id)
@@ -40,7 +40,7 @@ def run_trial(config: dict[str, Any], *, job: Job, sweep: str, metric: str, mode
     device = "cuda" if torch.cuda.is_available() else "cpu"
     epoch = 0
     try:
-        keeper = _Keeper(folder, metric, mode)
+        keeper = _Keeper(folder, metric, mode, state_seconds)
         for result in job.epochs(parameters, device, keeper.resume):
             epoch = result.epoch
             if keeper.is_best(result):
@@ -62,10 +62,11 @@ def run_trial(config: dict[str, Any], *, job: Job, sweep: str, metric: str, mode
 class _Keeper:
     """Knows the best epoch so far, also across a lost worker, and writes the resumable state now and then."""
 
-    def __init__(self, folder: Path, metric: str, mode: Mode) -> None:
+    def __init__(self, folder: Path, metric: str, mode: Mode, state_seconds: float) -> None:
         self._state = folder / "state.pt"
         self._metric, self._mode = metric, mode
         self._best: float | None = None
+        self._state_seconds = state_seconds
         self._written = time.monotonic()
         self.resume: dict[str, Any] | None = None
         try:
@@ -83,7 +84,7 @@ class _Keeper:
         return True
 
     def keep_state(self, result: EpochResult) -> None:
-        if time.monotonic() - self._written >= STATE_SECONDS:
+        if time.monotonic() - self._written >= self._state_seconds:
             save_state(self._state, {"best": self._best, "training": result.snapshot().resume})
             self._written = time.monotonic()
 

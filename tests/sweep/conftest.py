@@ -13,13 +13,21 @@ from tests.sweep.curves import HEALTHY, CurveJob
 
 
 class Listener:
-    """A `SweepObserver` that remembers."""
+    """A `SweepObserver` that remembers, and can act on the nth event of a name."""
 
     def __init__(self):
         self.events = []
+        self.actions = {}
+
+    def on(self, name, count, action):
+        self.actions[name, count] = action
 
     def __getattr__(self, name):
-        return lambda *args, **kwargs: self.events.append((name, args, kwargs))
+        def heard(*args, **kwargs):
+            self.events.append((name, args, kwargs))
+            self.actions.pop((name, len(self.named(name))), lambda: None)()
+
+        return heard
 
     def named(self, name):
         return [args[0] if args else kwargs for event, args, kwargs in self.events if event == name]

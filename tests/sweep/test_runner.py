@@ -2,7 +2,6 @@ import csv
 import json
 import math
 import signal
-import threading
 from dataclasses import replace
 
 import optuna
@@ -77,7 +76,7 @@ def test_asha_stops_are_told_as_pruned_with_every_value(curve_plan, listener):
 
 @pytest.mark.parametrize(("habit", "reason"), [(NAN, "nan"), (BUG, "error"), (MEMORY, "out_of_memory")])
 def test_failures_have_names_and_leave_no_zombie(curve_plan, listener, habit, reason):
-    plan = curve_plan(habit, num_samples=2, scheduler="asha")
+    plan = curve_plan(habit, num_samples=2)
     run_sweep(plan, listener)
     for row, trial in zip(rows(plan.folder.trials_table), stored(plan.folder), strict=True):
         assert (row["state"], row["reason"], row["best_epoch"]) == ("FAILED", reason, "1")
@@ -91,8 +90,15 @@ def test_failures_have_names_and_leave_no_zombie(curve_plan, listener, habit, re
         assert "with details" in error.read_text()
 
 
+def test_asha_stops_a_trial_whose_score_is_nan(curve_plan, listener):
+    plan = curve_plan(NAN, num_samples=1, scheduler="asha")
+    run_sweep(plan, listener)
+    (row,) = rows(plan.folder.trials_table)
+    assert (row["state"], row["reason"], row["epochs"]) == ("FAILED", "nan", "2")
+
+
 def test_a_dead_worker_is_replaced_and_its_trial_finished(curve_plan, listener, monkeypatch):
-    monkeypatch.setattr("ecgtune.sweep.trainable.STATE_SECONDS", 0.0)
+    monkeypatch.setattr("ecgtune.sweep.drive.STATE_SECONDS", 0.0)
     plan = curve_plan(DIES_ONCE, num_samples=1, max_concurrent=1)
     run_sweep(plan, listener)
     (row,) = rows(plan.folder.trials_table)
@@ -102,8 +108,7 @@ def test_a_dead_worker_is_replaced_and_its_trial_finished(curve_plan, listener, 
 
 def test_a_signal_stops_in_good_order(curve_plan, listener):
     plan = curve_plan(SLOW, num_samples=50, max_epochs=20)
-    timer = threading.Timer(6, signal.raise_signal, [signal.SIGINT])
-    timer.start()
+    listener.on("epoch_finished", 5, lambda: signal.raise_signal(signal.SIGINT))
     outcome = run_sweep(plan, listener)
     assert outcome.interrupted
     table = rows(plan.folder.trials_table)
