@@ -9,6 +9,7 @@
 """
 
 import hashlib
+import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -122,7 +123,8 @@ class DatasetWriter:
     def add(self, windows: NDArray[np.float32], rows: Sequence[Mapping[str, Any]], labels: Mapping[str, float]) -> None:
         """Append windows [n, n_times] with a row each; `labels` holds for all of them, absent means NaN."""
         scores = np.array([labels.get(target.name, np.nan) for target in self._targets], dtype=np.float32)
-        np.ascontiguousarray(windows, dtype=np.float32).tofile(self._windows)
+        # Not `tofile`, whose error does not tell a full disk from anything else.
+        self._windows.write(np.ascontiguousarray(windows, dtype=np.float32).data)
         self._rows.extend(dict(row) for row in rows)
         self._labels.append(np.tile(scores, (len(windows), 1)))
 
@@ -144,7 +146,9 @@ class DatasetWriter:
         self._header(shape[0])
         self._windows.close()
         labels = np.concatenate(self._labels).reshape(len(self._rows), len(self._targets))
-        np.save(self._folder / "labels.npy", labels)
+        buffer = io.BytesIO()
+        np.save(buffer, labels)
+        (self._folder / "labels.npy").write_bytes(buffer.getbuffer())
         rows = pd.DataFrame(self._rows, columns=list(COLUMNS))
         rows.to_csv(self._folder / "windows.csv", index=False)
         fingerprint = _fingerprint(self._folder)
