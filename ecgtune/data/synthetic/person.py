@@ -41,7 +41,7 @@ def draw_person(rng: np.random.Generator) -> Person:
     )
     # Sizes (mV) and directions (degrees) of the waves as vectors, of which each lead sees a projection.
     axis = rng.uniform(15, 60)
-    size = np.array([0.13, -0.10, 1.20, -0.25, 0.02, 0.24, 0.19]) * np.exp(rng.normal(0, 0.22, n_waves))
+    size = np.array([0.13, -0.10, 1.20, -0.25, 0.02, 0.24, 0.19]) * np.exp(rng.normal(0, 0.2, n_waves))
     turn = axis + rng.normal(0, 1, n_waves) * np.array([12, 25, 0, 25, 10, 12, 0])
     turn[-1] = turn[-2]
     amplitude = size * np.cos(np.deg2rad(turn - _LEAD_AXES[:, None]))
