@@ -1,0 +1,233 @@
+"""Stage 1 repeats, resumes, refuses leaks, and learns."""
+
+import math
+from dataclasses import replace
+from itertools import islice
+
+import numpy as np
+import pytest
+import torch
+from ecgtune.data.splits import Split
+from ecgtune.errors import DataError, InputError, LeakError
+from ecgtune.pretext import PRETEXT_TASKS, StepOutput
+from ecgtune.training import pretrain as module
+from ecgtune.training.checkpoint import load_state, save_state
+from ecgtune.training.pretrain import pretrain
+from sklearn import metrics as sk
+
+
+def run(config, pool, split, epochs=3, stop=None, **more):
+    return list(islice(pretrain(config, pool, split, epochs=epochs, **{"seed": 1, **more}), stop))
+
+
+def numbers(results):
+    return [(r.epoch, r.lr, dict(r.metrics)) for r in results]
+
+
+def same(one, two):
+    assert one.keys() == two.keys()
+    for name in one:
+        assert torch.equal(one[name], two[name]), name
+
+
+VARIANTS = [
+    {"optimizer": "adam"},
+    {"optimizer": "adamw", "encoder__batch_norm": True, "loss": "softmax"},
+    {"optimizer": "sgd", "windows_per_epoch": 11, "scheduler__type": "cosine_w_restarts", "scheduler__warmup": 1},
+]
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_resumed_run_goes_on_bit_for_bit(variant, small_pretext, pool, split, tmp_path):
+    config = small_pretext(**variant)
+    whole = run(config, pool, split)
+    first = pretrain(config, pool, split, epochs=3, seed=1)
+    save_state(tmp_path / "state", next(first).snapshot().resume)
+    # Whatever happens in between, on whichever global random state, must not matter.
+    torch.manual_seed(123)
+    rest = run(config, pool, split, resume=load_state(tmp_path / "state"))
+    assert numbers(rest) == numbers(whole[1:])
+    same(rest[-1].snapshot().encoder, whole[-1].snapshot().encoder)
+    same(rest[-1].snapshot().heads, whole[-1].snapshot().heads)
+    assert numbers(run(config, pool, split)) == numbers(whole)
+
+
+def test_another_seed_gives_other_numbers(small_pretext, pool, split):
+    config = small_pretext()
+    assert numbers(run(config, pool, split, 1)) != numbers(run(config, pool, split, 1, seed=2))
+
+
+def test_the_snapshot_is_a_copy(small_pretext, pool, split):
+    epochs = pretrain(small_pretext(), pool, split, epochs=2, seed=1)
+    first = next(epochs).snapshot()
+    before = {name: value.clone() for name, value in first.encoder.items()}
+    moments = first.resume["optimizer"]["state"][0]["exp_avg"].clone()
+    second = next(epochs).snapshot()
+    same(first.encoder, before)
+    assert torch.equal(first.resume["optimizer"]["state"][0]["exp_avg"], moments)
+    assert not all(torch.equal(second.encoder[name], before[name]) for name in before)
+
+
+def test_the_global_random_state_is_left_alone(small_pretext, pool, split):
+    torch.manual_seed(7)
+    expected = torch.rand(1)
+    torch.manual_seed(7)
+    epochs = pretrain(small_pretext(), pool, split, epochs=2, seed=1)
+    next(epochs)
+    assert torch.equal(torch.rand(1), expected)
+
+
+def test_a_person_on_both_sides_is_refused(small_pretext, pool, split):
+    leak = np.append(split.train, split.val[0])
+    with pytest.raises(LeakError, match="toy:p"):
+        pretrain(small_pretext(), pool, Split(leak, split.val, split.held_out), epochs=1, seed=0)
+    with pytest.raises(LeakError, match=str(pool.persons[split.train[0]])):
+        pretrain(small_pretext(), pool, replace(split, held_out=(pool.persons[split.train[0]],)), epochs=1, seed=0)
+    nothing = np.array([], dtype=np.intp)
+    with pytest.raises(DataError, match="validation side"):
+        pretrain(small_pretext(), pool, Split(split.train, nothing), epochs=1, seed=0)
+
+
+@pytest.mark.parametrize("change", ["parameters", "seed", "data"])
+def test_a_state_of_another_run_is_refused(change, small_pretext, pool, split, make_dataset):
+    state = run(small_pretext(), pool, split, stop=1)[0].snapshot().resume
+    config = small_pretext(adam__lr=0.1) if change == "parameters" else small_pretext()
+    other = type(pool)([make_dataset(bad=1)]) if change == "data" else pool
+    with pytest.raises(InputError, match="another run|other parameters"):
+        pretrain(config, other, split, epochs=3, seed=2 if change == "seed" else 1, resume=state)
+
+
+def test_validation_views_are_the_same_for_every_run(small_pretext, pool, split, monkeypatch):
+    seen = []
+
+    def spy(config):
+        task = PRETEXT_TASKS["transformation_recognition"](config)
+        step = task.step
+
+        def step_and_look(encoder, heads, windows, generator):
+            if not torch.is_grad_enabled():
+                drawn_next = torch.rand(1, generator=torch.Generator().set_state(generator.get_state()))
+                seen.append((windows.sum().item(), drawn_next.item()))
+            return step(encoder, heads, windows, generator)
+
+        task.step = step_and_look
+        return task
+
+    monkeypatch.setattr(module, "PRETEXT_TASKS", {"transformation_recognition": spy})
+    runs = []
+    for seed, config in [(1, small_pretext()), (2, small_pretext(batch_size=3, adam__lr=0.01))]:
+        seen.clear()
+        run(config, pool, split, epochs=2, seed=seed)
+        half = len(seen) // 2
+        assert seen[:half] == seen[half:]
+        runs.append(list(seen))
+    assert runs[0] == runs[1]
+
+
+class LinearTask:
+    """A task without anything random: three views of a window, and a linear head on the encoder."""
+
+    classes = ("one", "half", "minus")
+
+    def __init__(self, config):
+        pass
+
+    def build_heads(self, encoder, generator):
+        return torch.nn.Linear(encoder.n_features, 3)
+
+    def step(self, encoder, heads, windows, generator):
+        views = torch.cat([windows, 0.5 * windows, -windows])
+        classes = torch.arange(3).repeat_interleave(len(windows))
+        logits = heads(encoder(views))
+        loss = torch.nn.functional.cross_entropy(logits, classes)
+        return StepOutput(loss, logits, classes, 0.01 * heads.weight.square().sum())
+
+
+@pytest.mark.parametrize("batch_size", [8, 10])
+def test_micro_batches_give_the_gradient_of_the_whole_batch(batch_size, small_pretext, pool, split, monkeypatch):
+    monkeypatch.setattr(module, "PRETEXT_TASKS", {"transformation_recognition": LinearTask})
+    results = []
+    # 29 windows: the last batch is incomplete, and so is the last micro-batch.
+    some = Split(split.train[:29], split.val)
+    for size in (3, 1000):
+        monkeypatch.setattr(module, "MICRO_BATCH", {"cpu": size})
+        torch.manual_seed(0)
+        results.append(run(small_pretext(batch_size=batch_size, optimizer="sgd"), pool, some, epochs=2)[-1])
+    small, large = results
+    for name, value in small.snapshot().encoder.items():
+        torch.testing.assert_close(value, large.snapshot().encoder[name], rtol=1e-4, atol=1e-6)
+    assert dict(small.metrics) == pytest.approx(dict(large.metrics), rel=1e-4)
+
+
+def test_the_metrics_say_what_their_names_say(small_pretext, pool, split, monkeypatch):
+    outputs = []
+
+    class Recorded(module.PretextScores):
+        def add(self, out, n_windows):
+            outputs.append((torch.is_grad_enabled(), out, n_windows))
+            super().add(out, n_windows)
+
+    monkeypatch.setattr(module, "PretextScores", Recorded)
+    result = run(small_pretext(head__l2=0.5), pool, split, epochs=1)[0]
+    val = [(out, n) for training, out, n in outputs if not training]
+    logits = torch.cat([out.logits for out, _ in val])
+    truth = torch.cat([out.classes for out, _ in val]).numpy()
+    guess = logits.argmax(1).numpy()
+    metrics = result.metrics
+    n = sum(n for _, n in val)
+    assert n == len(split.val)
+    assert metrics["val_loss"] == pytest.approx(sum(out.loss.item() * k for out, k in val) / n)
+    assert metrics["val_accuracy"] == pytest.approx(sk.accuracy_score(truth, guess))
+    assert metrics["val_macro_f1"] == pytest.approx(sk.f1_score(truth, guess, average="macro"))
+    binary = [sk.accuracy_score(truth == k, logits[:, k].numpy() > 0) for k in range(7)]
+    assert metrics["val_one_vs_rest_accuracy"] == pytest.approx(np.mean(binary))
+    names = ["original", "noise", "scaling", "negation", "temporal_inversion", "permutation", "time_warping"]
+    assert [metrics[f"val_f1/{name}"] for name in names] == pytest.approx(list(sk.f1_score(truth, guess, average=None)))
+    np.testing.assert_array_equal(result.confusion, sk.confusion_matrix(truth, guess))
+    train = [(out.loss.item(), k) for training, out, k in outputs if training]
+    assert metrics["train_loss"] == pytest.approx(sum(a * k for a, k in train) / len(split.train))
+
+
+def test_an_epoch_of_some_windows_draws_new_ones_each_time(small_pretext, pool, split, monkeypatch):
+    taken = []
+    take = pool.take
+    monkeypatch.setattr(pool, "take", lambda index: taken.append(list(index)) or take(index))
+    progress = []
+    for _ in pretrain(
+        small_pretext(windows_per_epoch=11), pool, split, epochs=2, seed=0, progress=lambda *p: progress.append(p)
+    ):
+        taken.append("epoch")
+    cut = taken.index("epoch")
+    epochs = [[i for part in half if part != "epoch" for i in part] for half in (taken[:cut], taken[cut:])]
+    train = [[i for i in epoch if i in split.train] for epoch in epochs]
+    assert [len(set(part)) for part in train] == [11, 11] and set(train[0]) != set(train[1])
+    assert progress == [(8, 11), (11, 11)] * 2
+
+
+def test_a_loss_that_is_no_number_is_reported(small_pretext, pool, split):
+    config = small_pretext(optimizer="sgd", sgd__lr=10.0, sgd__momentum=0.99, loss="softmax", head__dropout=0.0)
+    results = run(config, pool, split, epochs=12)
+    last = results[-1].metrics
+    assert math.isnan(last["val_loss"]) and math.isnan(last["val_accuracy"]) and math.isnan(last["val_f1/noise"])
+    assert not any(math.isinf(value) for r in results for value in r.metrics.values())
+
+
+def test_every_head_and_the_encoder_change(small_pretext, pool, split):
+    one, two = (r.snapshot() for r in islice(pretrain(small_pretext(), pool, split, epochs=2, seed=0), 2))
+    for before, after in ((one.encoder, two.encoder), (one.heads, two.heads)):
+        assert all(not torch.equal(before[name], after[name]) for name in before if name.endswith("weight"))
+
+
+@pytest.mark.slow
+def test_it_learns(small_pretext, make_dataset):
+    from ecgtune.data.pool import WindowPool
+    from ecgtune.data.splits import pretext_split
+
+    pool = WindowPool([make_dataset(subjects=6, per_class=8)])
+    split = pretext_split(pool.persons, val_fraction=0.25, held_out=(), seed=0)
+    easy = {"transforms__noise__snr_db": 3.0, "transforms__scaling__factor": 2.5, "loss_weights": "uniform"}
+    config = small_pretext(adam__lr=3e-3, head__dropout=0.0, **easy)
+    results = run(config, pool, split, epochs=5, seed=0)
+    first, last = results[0].metrics, results[-1].metrics
+    assert last["train_loss"] < 0.6 * first["train_loss"]
+    assert last["val_accuracy"] > 0.5  # chance is 1/7
