@@ -46,8 +46,9 @@ def summaries(
     cache: Path | None = None,
     progress: Progress | None = None,
 ) -> NDArray[np.float32]:
-    """The summaries of every window, good or not: [n_windows, 3 * 128], max then mean then std. Kept
-    ones are memory-mapped. Any pooling can be taken from them with `ecgtune.models.select`.
+    """The summaries of every window, good or not: [n_windows, 3 * 128], max then mean then std.
+
+    Kept ones are memory-mapped. Any pooling can be taken from them with `ecgtune.models.select`.
 
     Args:
         encoder: on the CPU; evaluated in evaluation mode.

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+
 from ecgtune.config import PretextConfig, configure
 from ecgtune.data.pool import WindowPool
 from ecgtune.data.splits import Split, pretext_split

@@ -4,6 +4,11 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from sklearn import metrics as sk
+
 from ecgtune.training.metrics import (
     accuracy,
     balanced_accuracy,
@@ -13,10 +18,6 @@ from ecgtune.training.metrics import (
     macro_f1,
     roc_auc,
 )
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
-from sklearn import metrics as sk
 
 answers = st.integers(1, 40).flatmap(
     lambda n: st.tuples(

@@ -7,13 +7,14 @@ from itertools import islice
 import numpy as np
 import pytest
 import torch
+from sklearn import metrics as sk
+
 from ecgtune.data.splits import Split
 from ecgtune.errors import DataError, InputError, LeakError
 from ecgtune.pretext import PRETEXT_TASKS, StepOutput
 from ecgtune.training import pretrain as module
 from ecgtune.training.checkpoint import load_state, save_state
 from ecgtune.training.pretrain import pretrain
-from sklearn import metrics as sk
 
 
 def run(config, pool, split, epochs=3, stop=None, **more):
@@ -200,7 +201,8 @@ def test_an_epoch_of_some_windows_draws_new_ones_each_time(small_pretext, pool, 
     cut = taken.index("epoch")
     epochs = [[i for part in half if part != "epoch" for i in part] for half in (taken[:cut], taken[cut:])]
     train = [[i for i in epoch if i in split.train] for epoch in epochs]
-    assert [len(set(part)) for part in train] == [11, 11] and set(train[0]) != set(train[1])
+    assert [len(set(part)) for part in train] == [11, 11]
+    assert set(train[0]) != set(train[1])
     assert progress == [(8, 11), (11, 11)] * 2
 
 
@@ -208,7 +210,9 @@ def test_a_loss_that_is_no_number_is_reported(small_pretext, pool, split):
     config = small_pretext(optimizer="sgd", sgd__lr=10.0, sgd__momentum=0.99, loss="softmax", head__dropout=0.0)
     results = run(config, pool, split, epochs=12)
     last = results[-1].metrics
-    assert math.isnan(last["val_loss"]) and math.isnan(last["val_accuracy"]) and math.isnan(last["val_f1/noise"])
+    assert math.isnan(last["val_loss"])
+    assert math.isnan(last["val_accuracy"])
+    assert math.isnan(last["val_f1/noise"])
     assert not any(math.isinf(value) for r in results for value in r.metrics.values())
 
 

@@ -4,10 +4,11 @@ import cmath
 import math
 
 import pytest
-from ecgtune.config import SchedulerConfig
-from ecgtune.training.schedule import learning_rate
 from hypothesis import given
 from hypothesis import strategies as st
+
+from ecgtune.config import SchedulerConfig
+from ecgtune.training.schedule import learning_rate
 
 # Trial 00000 of the reported search: 100 epochs.
 BASE = 0.0020220503805149607
@@ -40,7 +41,10 @@ def test_the_whole_reported_curve(warmup, cycles):
 
 def test_the_reported_curve_is_zero_at_both_ends():
     curve = [learning_rate(REPORTED, BASE, epoch, 100) for epoch in range(100)]
-    assert curve[0] == 0 and curve[8] == BASE and curve[91] > 0 and set(curve[92:]) == {0}
+    assert curve[0] == 0
+    assert curve[8] == BASE
+    assert curve[91] > 0
+    assert set(curve[92:]) == {0}
 
 
 @pytest.mark.parametrize("cycles", [1, 2, 3])
@@ -68,7 +72,9 @@ def test_warm_up_belongs_to_the_cosine(type_):
 def test_a_warm_up_as_long_as_the_run_is_all_climb(warmup, epochs):
     config = SchedulerConfig("cosine_w_restarts", warmup=warmup)
     curve = [learning_rate(config, 1.0, epoch, epochs) for epoch in range(epochs)]
-    assert curve == sorted(curve) and 0 < curve[0] and curve[-1] < 1
+    assert curve == sorted(curve)
+    assert curve[0] > 0
+    assert curve[-1] < 1
 
 
 def test_no_room_for_the_reported_cosine():

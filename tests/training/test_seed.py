@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+
 from ecgtune.training.seed import derive, global_stream, numpy_generator, torch_generator
 
 
