@@ -66,8 +66,9 @@ def prepare_person(
     baselines = _leads_of(kept, smooth, baseline_only=True)
     if preparation.normalisation == "baseline":
         for lead in sorted(by_lead.keys() - baselines.keys()):
+            subject = kept[0].subject
             notes.append(
-                f"{kept[0].subject}: no baseline recording of the lead {lead}, so it cannot be normalised by it"
+                f"{subject}: no baseline recording of lead {lead} to normalise by; choose another normalisation"
             )
             del by_lead[lead]
     scales = {

@@ -59,7 +59,8 @@ def signal_faults(raw: NDArray[np.floating], sfreq: float) -> dict[str, NDArray[
     steady = _range_within(filled, size) <= _FLAT_RANGE * (high - low)
     at_limit = (filled == known.min()) | (filled == known.max())
     plateau = _runs(at_limit, max(3, round(_PLATEAU_SECONDS * sfreq)))
-    return {"nan": missing, "flat": _dilated(steady, size) & ~missing, "clipped": plateau & ~missing}
+    flat = _dilated(steady, size) & ~missing
+    return {"nan": missing, "flat": flat, "clipped": plateau & ~missing & ~flat}
 
 
 def window_flags(
