@@ -11,6 +11,9 @@ from ecgtune.config import PretextConfig, configure
 from ecgtune.data.pool import WindowPool
 from ecgtune.data.splits import Split, pretext_split
 from ecgtune.data.store import DatasetWriter, Target, WindowDataset, load_dataset
+from ecgtune.training.emotion_data import EmotionData, emotion_data
+from ecgtune.training.pretrain import pretrain
+from ecgtune.training.save import save_pretext
 
 N_TIMES = 256
 
@@ -79,3 +82,32 @@ def pretext_config(**given) -> PretextConfig:
 @pytest.fixture
 def small_pretext() -> Callable[..., PretextConfig]:
     return pretext_config
+
+
+@pytest.fixture
+def pretext_model(tmp_path, make_dataset) -> Callable[..., Path]:
+    """Train a pretext model for one tiny epoch and save it; by default on other people than `make_dataset()` has."""
+
+    def make(config: PretextConfig | None = None, on: WindowDataset | None = None, split: Split | None = None) -> Path:
+        own = WindowPool([on or make_dataset("other", subjects=2, per_class=1)])
+        chosen = split or pretext_split(own.persons, val_fraction=0.5, held_out=(), seed=0)
+        config = config or pretext_config()
+        result = next(pretrain(config, own, chosen, epochs=1, seed=0))
+        folder = tmp_path / f"model-{len(list(tmp_path.glob('model-*')))}"
+        save_pretext(folder, config, own, chosen, result, seed=0)
+        return folder
+
+    return make
+
+
+@pytest.fixture
+def emotion(tmp_path, make_dataset, pretext_model) -> Callable[..., EmotionData]:
+    """The small data set as an encoder that has not seen its people sees it."""
+
+    def make(folds: int = 3, **given) -> EmotionData:
+        options = {"target": None, "threshold": None, "n_folds": folds, "seed": 0, "transductive": False}
+        dataset = given.pop("dataset", None) or make_dataset(subjects=6, per_class=5)
+        model = given.pop("model", None) or pretext_model()
+        return emotion_data(dataset, model, cache=tmp_path / "cache", **(options | given))
+
+    return make
