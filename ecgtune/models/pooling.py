@@ -1,9 +1,7 @@
 """How feature maps are summarised over time."""
 
-from torch import Tensor, cat
-
-# Keeps the gradient of the standard deviation finite where a map is constant.
-_TINY = 1e-8
+import torch
+from torch import Tensor
 
 
 def pool(maps: Tensor, pooling: str) -> Tensor:
@@ -35,7 +33,10 @@ def summaries(maps: Tensor) -> Tensor:
     """
     mean = maps.mean(dim=-1)
     variance = (maps - mean.unsqueeze(-1)).square().mean(dim=-1)
-    return cat([maps.amax(dim=-1), mean, (variance + _TINY).sqrt()], dim=-1)
+    # The square root has no finite gradient at 0, where a map is constant.
+    varies = variance > 0
+    std = torch.where(varies, torch.where(varies, variance, 1.0).sqrt(), 0.0)
+    return torch.cat([maps.amax(dim=-1), mean, std], dim=-1)
 
 
 def select(summary: Tensor, pooling: str) -> Tensor:
