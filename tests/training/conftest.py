@@ -64,7 +64,7 @@ def make_dataset(tmp_path: Path) -> Callable[..., WindowDataset]:
 
 @pytest.fixture
 def pool(make_dataset) -> WindowPool:
-    return WindowPool([make_dataset(subjects=5, per_class=4)])
+    return WindowPool([make_dataset(subjects=4, per_class=2)])
 
 
 @pytest.fixture

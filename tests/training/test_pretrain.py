@@ -93,7 +93,7 @@ def test_a_person_on_both_sides_is_refused(small_pretext, pool, split):
 def test_a_state_of_another_run_is_refused(change, small_pretext, pool, split, make_dataset):
     state = run(small_pretext(), pool, split, stop=1)[0].snapshot().resume
     config = small_pretext(adam__lr=0.1) if change == "parameters" else small_pretext()
-    other = type(pool)([make_dataset(bad=1)]) if change == "data" else pool
+    other = type(pool)([make_dataset(subjects=4, per_class=2, bad=1)]) if change == "data" else pool
     with pytest.raises(InputError, match="another run|other parameters"):
         pretrain(config, other, split, epochs=3, seed=2 if change == "seed" else 1, resume=state)
 
@@ -148,8 +148,8 @@ class LinearTask:
 def test_micro_batches_give_the_gradient_of_the_whole_batch(batch_size, small_pretext, pool, split, monkeypatch):
     monkeypatch.setattr(module, "PRETEXT_TASKS", {"transformation_recognition": LinearTask})
     results = []
-    # 29 windows: the last batch is incomplete, and so is the last micro-batch.
-    some = Split(split.train[:29], split.val)
+    # 11 windows: the last batch is incomplete, and so is the last micro-batch.
+    some = Split(split.train[:11], split.val)
     for size in (3, 1000):
         monkeypatch.setattr(module, "MICRO_BATCH", {"cpu": size})
         torch.manual_seed(0)

@@ -1,0 +1,121 @@
+"""Models and states on disk: whole, checked, and never code."""
+
+import json
+import pickle
+from pathlib import Path
+
+import pytest
+import torch
+
+from ecgtune.config import EncoderConfig
+from ecgtune.errors import InputError, StorageError
+from ecgtune.models import build_encoder
+from ecgtune.training import checkpoint
+from ecgtune.training.checkpoint import load_encoder, load_state, save_model, save_state
+
+
+@pytest.fixture
+def model(tmp_path) -> Path:
+    encoder = build_encoder(EncoderConfig(batch_norm=True), torch.Generator().manual_seed(3))
+    card = {"architecture": {"encoder": {"batch_norm": True}}, "stage": "pretext"}
+    folder = tmp_path / "best"
+    save_model(folder, encoder=encoder.state_dict(), heads={"w": torch.ones(2)}, card=card)
+    return folder
+
+
+def test_an_encoder_comes_back_as_it_was(model):
+    encoder, card = load_encoder(model)
+    expected = build_encoder(EncoderConfig(batch_norm=True), torch.Generator().manual_seed(3)).eval()
+    x = torch.randn(2, 256)
+    assert torch.equal(encoder(x), expected(x))
+    assert not encoder.training
+    assert card["stage"] == "pretext"
+    assert sorted(p.name for p in model.iterdir()) == ["encoder.safetensors", "heads.safetensors", "model.json"]
+
+
+def change_card(folder: Path, **entries) -> None:
+    path = folder / "model.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | entries))
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-10])
+
+
+BROKEN = {
+    "no folder": (lambda folder: [p.unlink() for p in folder.iterdir()] and folder.rmdir(), "has no model.json"),
+    "no card": (lambda folder: (folder / "model.json").unlink(), "has no model.json"),
+    "no encoder": (lambda folder: (folder / "encoder.safetensors").unlink(), "has no encoder.safetensors"),
+    "torn encoder": (lambda folder: cut(folder / "encoder.safetensors"), "encoder.safetensors is damaged"),
+    "torn heads": (lambda folder: cut(folder / "heads.safetensors"), "heads.safetensors is damaged"),
+    "torn card": (lambda folder: cut(folder / "model.json"), "cannot be read"),
+    "card of another kind": (lambda folder: (folder / "model.json").write_text("[]"), "cannot be read"),
+    "newer format": (lambda folder: change_card(folder, format=2), "format 2; this version reads format 1"),
+    "other architecture": (
+        lambda folder: change_card(folder, architecture={"encoder": {"batch_norm": False}}),
+        "no encoder that this version can build",
+    ),
+    "unknown architecture": (
+        lambda folder: change_card(folder, architecture={"encoder": {"depth": 9}}),
+        "no encoder that this version can build",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_model_is_one_message(name, model):
+    damage, message = BROKEN[name]
+    damage(model)
+    with pytest.raises(InputError, match=message):
+        load_encoder(model)
+
+
+def test_one_encoder_per_fold_is_refused(model):
+    save_model(
+        model, encoder={"fold0.x": torch.ones(1)}, heads={}, card={"architecture": {"encoder": {}}, "stage": "emotion"}
+    )
+    with pytest.raises(InputError, match="one encoder per fold"):
+        load_encoder(model)
+
+
+def test_a_failed_write_leaves_the_old_model(model, monkeypatch):
+    before = {p.name: p.read_bytes() for p in model.iterdir()}
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(checkpoint, "write_json", full)
+    with pytest.raises(StorageError, match="no space left"):
+        save_model(model, encoder={"a": torch.ones(1)}, heads={}, card={})
+    assert {p.name: p.read_bytes() for p in model.iterdir()} == before
+    assert [p.name for p in model.parent.iterdir()] == ["best"]
+
+
+def test_states(tmp_path):
+    path = tmp_path / "deep" / "state"
+    assert load_state(path) is None
+    state = {"epoch": 3, "tensors": {"a": torch.arange(3)}, "best": None, "list": [1.5, "x"]}
+    save_state(path, state)
+    back = load_state(path)
+    assert torch.equal(back.pop("tensors")["a"], state.pop("tensors")["a"])
+    assert back == state
+
+
+class Malicious:
+    def __reduce__(self):
+        return print, ("this must never run",)
+
+
+@pytest.mark.parametrize("content", ["pickle", "torn", "empty", "code"])
+def test_a_state_that_is_no_state(content, tmp_path, capsys):
+    path = tmp_path / "state"
+    if content == "code":
+        torch.save({"x": Malicious()}, path)
+    elif content == "torn":
+        torch.save({"x": torch.ones(100)}, path)
+        cut(path)
+    else:
+        path.write_bytes(pickle.dumps(Malicious()) if content == "pickle" else b"")
+    with pytest.raises(InputError, match="not a state that can be resumed"):
+        load_state(path)
+    assert capsys.readouterr().out == ""
