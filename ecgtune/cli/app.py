@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from ecgtune import __version__
-from ecgtune.cli import data
+from ecgtune.cli import data, sweep
+from ecgtune.cli.dashboard import dashboard
 from ecgtune.cli.console import show_error
 from ecgtune.errors import EcgtuneError
 
@@ -17,6 +18,8 @@ app = typer.Typer(
     help="Hyper-parameter sweeps for two-stage self-supervised ECG models.",
 )
 app.add_typer(data.app, name="data")
+app.add_typer(sweep.app, name="sweep")
+app.command()(dashboard)
 
 
 def _show_version(wanted: bool) -> None:

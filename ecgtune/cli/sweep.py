@@ -1,5 +1,6 @@
 """`ecgtune sweep`: search the configurations of one stage."""
 
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -47,13 +48,10 @@ def pretext(
 
     ecgtune sweep pretext --data data/mitdb --num-samples 12 --max-epochs 6
     """
-    from ecgtune.cli.generated import generated_dreamer
-    from ecgtune.sweep.plan import with_overrides
+    from ecgtune.data.generated import generated_dreamer
     from ecgtune.sweep.planning import plan_pretext
 
-    chosen = with_overrides(
-        _space(space, "pretext"), num_samples=num_samples, max_epochs=max_epochs, seed=seed, hold_out=hold_out
-    )
+    chosen = _space(space, "pretext", num_samples=num_samples, max_epochs=max_epochs, seed=seed, hold_out=hold_out)
     folder = _folder(results, name, "pretext", overwrite)
     resources = _resources(address, cpus_per_trial, gpus_per_trial, max_concurrent)
     plan = plan_pretext(folder, chosen, data or [generated_dreamer()], resources)
@@ -94,12 +92,9 @@ def emotion(
     ecgtune sweep emotion --data data/eegmat --pretext my-pretext --target arithmetic
     """
     from ecgtune.sweep.folder import find_pretext_model
-    from ecgtune.sweep.plan import with_overrides
     from ecgtune.sweep.planning import plan_emotion
 
-    chosen = with_overrides(
-        _space(space, "emotion"), num_samples=num_samples, max_epochs=max_epochs, seed=seed, folds=folds
-    )
+    chosen = _space(space, "emotion", num_samples=num_samples, max_epochs=max_epochs, seed=seed, folds=folds)
     folder = _folder(results, name, "emotion", overwrite)
     resources = _resources(address, cpus_per_trial, gpus_per_trial, max_concurrent)
     plan = plan_emotion(
@@ -111,14 +106,17 @@ def emotion(
         target=target,
         threshold=threshold,
         transductive=transductive,
+        fewer_folds=folds is None,
     )
     _run(plan, overwrite)
 
 
-def _space(wanted: str | None, stage: Stage) -> "SearchSpace":
-    from ecgtune.space import find_space, read_space
+def _space(wanted: str | None, stage: Stage, **given: float | None) -> "SearchSpace":
+    """The search space, with the command line's settings in place of its own."""
+    from ecgtune.space import find_space, override, read_space
 
-    return read_space(find_space(wanted or stage, stage))
+    space = read_space(find_space(wanted or stage, stage), stage)
+    return replace(space, settings=override(space.settings, **given))
 
 
 def _folder(results: Path, name: str | None, stage: Stage, overwrite: bool) -> "SweepFolder":

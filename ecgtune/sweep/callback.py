@@ -3,10 +3,14 @@
 import json
 from typing import Any
 
+from ray.exceptions import RayActorError
 from ray.tune import Callback
 
 from ecgtune.sweep.interrupt import Interrupt
 from ecgtune.sweep.record import SweepRecord
+
+# A worker that dies (killed for memory, a lost node) is replaced this often before its trial is given up.
+WORKER_DEATHS = 2
 
 
 class RecordCallback(Callback):
@@ -36,4 +40,11 @@ class RecordCallback(Callback):
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """A worker died and is given up."""
         with self._interrupt.keeping_errors():
-            self._record.finished(trial.config["trial_id"], lost=True)
+            self._record.finished(trial.config["trial_id"], broken=_why(trial.get_pickled_error()))
+
+
+def _why(error: Exception | None) -> tuple[str, str]:
+    """Reason and message for a worker that is given up: it was killed or cut off, or it cannot even begin."""
+    if error is None or isinstance(error, RayActorError):
+        return "lost_node", f"its worker died {WORKER_DEATHS + 1} times; was it killed for want of memory?"
+    return "error", str(error).strip().splitlines()[-1]

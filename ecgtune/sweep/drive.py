@@ -7,7 +7,7 @@ from pathlib import Path
 from ray import tune
 
 from ecgtune.space import METRICS
-from ecgtune.sweep.callback import RecordCallback
+from ecgtune.sweep.callback import WORKER_DEATHS, RecordCallback
 from ecgtune.sweep.events import SweepObserver
 from ecgtune.sweep.interrupt import Interrupt, on_signal
 from ecgtune.sweep.plan import SweepPlan
@@ -17,9 +17,6 @@ from ecgtune.sweep.searcher import StudySearcher
 from ecgtune.sweep.study import SweepStudy
 from ecgtune.sweep.tensorboard import SweepBoard
 from ecgtune.sweep.trainable import run_trial
-
-# A worker that dies (killed for memory, a lost node) is replaced this often before its trial is given up.
-WORKER_DEATHS = 2
 
 # A resumable state costs a write of a few MB, so a worker writes it at most this often, in seconds.
 STATE_SECONDS = 5.0

@@ -1,18 +1,22 @@
 """The emotion stage as a sweep's job."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from matplotlib.figure import Figure
-
-from ecgtune.config import EmotionConfig, Scalar, configure
+from ecgtune.config import EmotionConfig, EncoderConfig, Scalar, configure
 from ecgtune.data.store import load_dataset
+from ecgtune.training.card import model_card
+from ecgtune.training.checkpoint import save_model
 from ecgtune.training.emotion_data import EmotionData, emotion_data
 from ecgtune.training.finetune import finetune
+from ecgtune.training.predictions import PREDICTIONS, write_predictions
 from ecgtune.training.result import EpochResult
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
@@ -60,9 +64,28 @@ class EmotionJob:
 
     def save(self, folder: Path, parameters: Mapping[str, Scalar], result: EpochResult, origin: dict[str, Any]) -> None:
         """See `Job`; the out-of-fold predictions are written beside the model."""
-        raise AssertionError
+        data = open_emotion(self)
+        config = configure(EmotionConfig, parameters, where="trial")
+        snapshot = result.snapshot()
+        card = model_card(
+            config,
+            result,
+            encoder=EncoderConfig(**data.card["architecture"]["encoder"]),
+            heads={**asdict(config.head), "loss": config.loss, "folds": len(data.folds)},
+            datasets=[data.dataset],
+            train=set(data.persons.tolist()),
+            val=data.validated,
+            seed=self.seed,
+            transductive=data.transductive or config.features == "person",
+            target={"name": self.target, "threshold": self.threshold},
+            pretext={"model": self.model, "sweep": data.card.get("sweep"), "files": data.card["files"]},
+            sweep=origin,
+        )
+        save_model(folder, encoder=snapshot.encoder, heads=snapshot.heads, card=card)
+        if snapshot.predictions is not None:
+            write_predictions(folder / PREDICTIONS, data, snapshot.predictions)
 
-    def figures(self) -> Mapping[str, Figure]:
+    def figures(self) -> "Mapping[str, Figure]":
         """None."""
         return {}
 

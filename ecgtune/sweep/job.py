@@ -5,12 +5,13 @@ The data travel as paths. A worker opens them once, memory-mapped, and keeps the
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Protocol
-
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ecgtune.config import Scalar
 from ecgtune.training.result import EpochResult
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 class Job(Protocol):
@@ -41,6 +42,6 @@ class Job(Protocol):
         """Write the epoch's model; `origin` names the sweep and the trial."""
         ...
 
-    def figures(self) -> Mapping[str, Figure]:
+    def figures(self) -> "Mapping[str, Figure]":
         """Pictures to show before the first trial ends, under their TensorBoard tags."""
         ...

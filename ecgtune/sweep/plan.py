@@ -2,7 +2,7 @@
 
 import platform
 import subprocess
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -78,17 +78,6 @@ def definition(plan: SweepPlan) -> dict[str, Any]:
     if commit:
         content["versions"]["commit"] = commit
     return content
-
-
-def with_overrides(
-    space: SearchSpace, *, num_samples: int | None, max_epochs: int | None, seed: int | None, **more: Any
-) -> SearchSpace:
-    """The space with the command line's settings in place of the file's; None keeps the file's."""
-    given = {"num_samples": num_samples, "max_epochs": max_epochs, "seed": seed, **more}
-    settings = replace(space.settings, **{name: value for name, value in given.items() if value is not None})
-    if settings.grace_period > settings.max_epochs:
-        settings = replace(settings, grace_period=settings.max_epochs)
-    return replace(space, settings=settings)
 
 
 def _plain(job: Any) -> dict[str, Any]:

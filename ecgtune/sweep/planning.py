@@ -2,7 +2,10 @@
 
 import tomllib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from ecgtune.data.splits import choose_held_out
 from ecgtune.data.store import load_dataset
@@ -55,6 +58,7 @@ def plan_emotion(
     target: str | None,
     threshold: float | None,
     transductive: bool,
+    fewer_folds: bool,
 ) -> SweepPlan:
     """Plan an emotion sweep; the embeddings are computed here, once.
 
@@ -67,6 +71,7 @@ def plan_emotion(
         target: a target of the data set; None means its first.
         threshold: a score above it is the positive class; None means the target's own.
         transductive: whether people that the encoder has seen may be validated on.
+        fewer_folds: whether to make do with fewer folds where there are too few people to validate on.
 
     Raises:
         InputError: data, model, target and threshold do not fit together.
@@ -74,7 +79,15 @@ def plan_emotion(
     settings = space.settings
     chosen = data if data is not None else _data_of(model)
     dataset = load_dataset(chosen)
-    found, _ = dataset.target(target)
+    found, scores = dataset.target(target)
+    card = load_card(model)
+    notes: list[str] = []
+    if fewer_folds:
+        people = set(dataset.persons[dataset.good & ~np.isnan(scores)].tolist())
+        eligible = people if transductive else people - {*card["subjects"]["train"], *card["subjects"]["val"]}
+        if 2 <= len(eligible) < settings.folds:
+            notes.append(f"{len(eligible)} folds instead of {settings.folds}: there are no more people to validate on.")
+            settings = replace(settings, folds=len(eligible))
     job = EmotionJob(
         data=str(chosen.resolve()),
         model=str(model.resolve()),
@@ -86,13 +99,13 @@ def plan_emotion(
         seed=settings.seed,
     )
     opened = open_emotion(job)
-    card = load_card(model)
     lineage = {
         "model": str(model.resolve()),
         "encoder_sha256": card["files"]["encoder.safetensors"]["sha256"],
         **{f"sweep_{key}": value for key, value in card.get("sweep", {}).items()},
     }
-    return SweepPlan(folder, space, job, resources, tuple(opened.notes), lineage)
+    space = replace(space, settings=settings)
+    return SweepPlan(folder, space, job, resources, (*notes, *opened.notes), lineage)
 
 
 def _data_of(model: Path) -> Path:

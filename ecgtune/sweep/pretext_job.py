@@ -4,21 +4,22 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from matplotlib.figure import Figure
 
 from ecgtune.config import TRANSFORMS, PretextConfig, Scalar, configure
 from ecgtune.data.pool import WindowPool
 from ecgtune.data.splits import Split, pretext_split
 from ecgtune.data.store import load_dataset
-from ecgtune.report.plots import views_figure
+from ecgtune.pretext.transformation_recognition import make_views
 from ecgtune.training.card import model_card
 from ecgtune.training.checkpoint import save_model
 from ecgtune.training.pretrain import pretrain
 from ecgtune.training.result import EpochResult
-from ecgtune.transforms import make_views
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
@@ -76,11 +77,13 @@ class PretextJob:
         )
         save_model(folder, encoder=snapshot.encoder, heads=snapshot.heads, card=card)
 
-    def figures(self) -> Mapping[str, Figure]:
+    def figures(self) -> "Mapping[str, Figure]":
         """The views of one training window under the default parameters."""
+        from ecgtune.report.plots import views_figure  # matplotlib, which no worker needs
+
         pool, split = open_pretext(self)
         window = torch.from_numpy(pool.take(split.train[:1]))
-        views = make_views(window, torch.Generator().manual_seed(self.seed), PretextConfig().transforms)[0]
+        views = make_views(window, torch.Generator().manual_seed(self.seed), PretextConfig().transforms)[:, 0]
         return {"views/one training window": views_figure(views.numpy(), TRANSFORMS, pool.datasets[0].sfreq)}
 
 

@@ -112,17 +112,17 @@ class SweepRecord:
         """Say why a trial is about to end before its last epoch; the first reason counts."""
         self._ends.setdefault(trial_id, (reason, message))
 
-    def finished(self, trial_id: str, *, lost: bool = False) -> None:
+    def finished(self, trial_id: str, *, broken: tuple[str, str] | None = None) -> None:
         """A trial has ended.
 
         Args:
             trial_id: the trial.
-            lost: whether its worker died and was given up.
+            broken: reason and message, where it did not end by itself or by the scheduler.
         """
         trial = self.trials[trial_id]
         if trial.state != "RUNNING":
             return
-        reason, message = self._ends.get(trial_id, ("lost_node", "the worker died") if lost else ("", ""))
+        reason, message = self._ends.get(trial_id, broken or ("", ""))
         if reason == "asha":
             trial.end("PRUNED", reason)
         elif reason or trial.best_score is None:
