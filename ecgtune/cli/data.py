@@ -38,6 +38,9 @@ def prepare(
     subjects: Annotated[
         Path | None, typer.Option(help="wfdb only: a CSV file with the columns record and subject.")
     ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes at work. Default: one per CPU where the data are worth it.")
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the data-set folder.")] = False,
 ) -> None:
     """Make a data-set folder from raw files, and tell what was found, flagged and dropped.
@@ -55,7 +58,9 @@ def prepare(
     preparation = _preparation(normalisation, highpass, step, leads)
     reader = _open(dataset, path, {"name": name, "subjects": subjects})
     with PeopleProgress() as progress:
-        summary = preparing.prepare(reader, out, preparation, overwrite=overwrite, on_progress=progress.show)
+        summary = preparing.prepare(
+            reader, out, preparation, overwrite=overwrite, workers=workers, on_progress=progress.show
+        )
     console = stdout()
     console.print(f"[bold]{reader.name}[/]: {summary.recordings} recordings read, {summary.kept} kept", soft_wrap=True)
     console.print(overview_table(summary.overview, seconds=preparation.n_times / preparation.sfreq))

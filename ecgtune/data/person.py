@@ -1,6 +1,6 @@
 """All recordings of one person to windows: every step between a reader and the data-set folder."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from ecgtune.data.normalisation import by_window, person_scale
 from ecgtune.data.preprocessing import Preparation, filled, high_pass, resample
 from ecgtune.data.quality import signal_faults, window_flags
-from ecgtune.data.recording import Recording
+from ecgtune.data.recording import Kind, Recording
 from ecgtune.data.windows import cut, window_starts
 
 
@@ -18,25 +18,28 @@ class WindowedRecording:
     """The windows of one recording.
 
     Args:
-        recording: what they were cut from, with the leads that were kept.
+        subject: the person.
+        stimulus: what the person saw or did.
+        kind: `stimulus` or `baseline`.
+        labels: target name -> score; none for a baseline, which never carries the label of what came after it.
+        leads: [n_leads] names.
         windows: [n_leads, n_windows, n_times].
         starts: [n_windows] in seconds from the recording's start.
         quality: [n_leads][n_windows], empty for a good window, else its flags joined by `+`.
     """
 
-    recording: Recording
+    subject: str
+    stimulus: str
+    kind: Kind
+    labels: Mapping[str, float]
+    leads: tuple[str, ...]
     windows: NDArray[np.float32]
     starts: NDArray[np.float64]
     quality: Sequence[Sequence[str]]
 
     def rows(self, lead: int) -> list[dict[str, str | float]]:
         """One row of metadata per window of a lead, as `DatasetWriter.add` takes them."""
-        common = {
-            "subject": self.recording.subject,
-            "stimulus": self.recording.stimulus,
-            "lead": self.recording.leads[lead],
-            "kind": self.recording.kind,
-        }
+        common = {"subject": self.subject, "stimulus": self.stimulus, "lead": self.leads[lead], "kind": self.kind}
         return [
             {**common, "start": float(start), "quality": quality}
             for start, quality in zip(self.starts, self.quality[lead], strict=True)
@@ -86,9 +89,18 @@ def prepare_person(
             windows = cut(scaled, starts, preparation.n_times)
             if preparation.normalisation == "window":
                 windows = np.stack([by_window(lead) for lead in windows])
-            quality = [_quality(item, row, before[row], starts, preparation) for row in rows]
-            seconds = np.asarray(starts) / preparation.sfreq
-            out.append(WindowedRecording(_only(item, rows), windows.astype(np.float32), seconds, quality))
+            out.append(
+                WindowedRecording(
+                    subject=item.subject,
+                    stimulus=item.stimulus,
+                    kind=item.kind,
+                    labels={} if item.kind == "baseline" else dict(item.labels),
+                    leads=tuple(item.leads[row] for row in rows),
+                    windows=windows.astype(np.float32),
+                    starts=np.asarray(starts) / preparation.sfreq,
+                    quality=[_quality(item, row, before[row], starts, preparation) for row in rows],
+                )
+            )
     return out, notes
 
 

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,11 @@ import numpy as np
 import pandas as pd
 
 from ecgtune.data.overview import Overview, overview
-from ecgtune.data.person import WindowedRecording, prepare_person
+from ecgtune.data.person import WindowedRecording
 from ecgtune.data.preprocessing import Preparation
 from ecgtune.data.reader import Reader
 from ecgtune.data.store import COLUMNS, DatasetWriter
+from ecgtune.data.workers import prepare_people
 from ecgtune.errors import DataError
 from ecgtune.files import refuse_existing, replaced_folder, sha256
 
@@ -47,6 +49,7 @@ def prepare(
     preparation: Preparation | None = None,
     *,
     overwrite: bool = False,
+    workers: int | None = None,
     on_progress: Callable[[int, int | None], None] | None = None,
 ) -> Summary:
     """Prepare a data set; the folder appears when it is complete.
@@ -56,6 +59,7 @@ def prepare(
         out: the data-set folder to make.
         preparation: the parameters; None for the published ones.
         overwrite: whether a data-set folder at `out` may be replaced.
+        workers: processes at work, see `ecgtune.data.workers`; the result does not depend on it.
         on_progress: told the persons done and their number (None where it is not known) after each.
 
     Raises:
@@ -69,20 +73,19 @@ def prepare(
     rows: list[dict[str, Any]] = []
     scores: list[list[float]] = []
     recordings = kept = 0
-    with replaced_folder(out, overwrite=overwrite) as folder:
+    people = prepare_people(reader, preparation, workers)
+    # Closed at once when anything fails, so that no process works on.
+    with replaced_folder(out, overwrite=overwrite) as folder, closing(people):
         writer = DatasetWriter(folder, reader.name, preparation.n_times, reader.targets)
-        for done, (_, of_person) in enumerate(reader.subjects(), start=1):
-            windowed, dropped = prepare_person(of_person, preparation)
+        for done, (read, windowed, dropped) in enumerate(people, start=1):
             notes.extend(dropped)
-            recordings, kept = recordings + len(of_person), kept + len(windowed)
+            recordings, kept = recordings + read, kept + len(windowed)
             for item in windowed:
                 notes.extend(_unusable(item))
-                # A baseline never carries the label of what was shown after it, whatever the reader says.
-                labels = {} if item.recording.kind == "baseline" else item.recording.labels
                 for lead, windows in enumerate(item.windows):
-                    writer.add(windows, added := item.rows(lead), labels)
+                    writer.add(windows, added := item.rows(lead), item.labels)
                     rows.extend(added)
-                    scores.extend([[labels.get(target.name, np.nan) for target in reader.targets]] * len(added))
+                    scores.extend([[item.labels.get(target.name, np.nan) for target in reader.targets]] * len(added))
             if on_progress:
                 on_progress(done, reader.n_subjects)
         notes = [*reader.notes, *notes]
@@ -121,10 +124,10 @@ def _refuse_harm(out: Path, sources: Sequence[Path], *, overwrite: bool) -> None
 def _unusable(item: WindowedRecording) -> list[str]:
     """A note for each lead of a recording of which every window has a flag."""
     notes = []
-    for lead, quality in zip(item.recording.leads, item.quality, strict=True):
+    for lead, quality in zip(item.leads, item.quality, strict=True):
         if all(quality):
             reasons = sorted({flag for flags in quality for flag in flags.split("+")})
-            where = f"{item.recording.subject} {item.recording.stimulus}, lead {lead}"
+            where = f"{item.subject} {item.stimulus}, lead {lead}"
             notes.append(f"{where}: no usable window, all {len(quality)} are flagged ({', '.join(reasons)})")
     return notes
 

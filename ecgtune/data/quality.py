@@ -11,6 +11,7 @@ a detector finds peaks too, but they are small, and no two are alike.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,8 +95,7 @@ def window_flags(
 
 
 def _beat_flags(signal: NDArray[np.floating], sfreq: float, starts: Sequence[int], n_times: int) -> list[str]:
-    qrs = sosfiltfilt(butter(2, _QRS_BAND, "bandpass", fs=sfreq, output="sos"), signal)
-    hiss = sosfiltfilt(butter(2, _HISS_ABOVE, "highpass", fs=sfreq, output="sos"), signal)
+    qrs, hiss = (sosfiltfilt(sos, signal) for sos in _bands(sfreq))
 
     def judge(peaks: NDArray[np.intp], start: int) -> str:
         span = slice(start, start + n_times)
@@ -142,6 +142,15 @@ def judge_beats(qrs: NDArray[np.floating], hiss: NDArray[np.floating], peaks: ND
     likeness = float(np.median(unlike.max(axis=1)))
     convincing = likeness >= _LEAST_LIKENESS and contrast >= _LEAST_CONTRAST
     return "" if convincing and float(hiss[between].std()) <= _MOST_HISS * height else "noisy"
+
+
+@cache
+def _bands(sfreq: float) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+    """The filters for the band of the QRS complex and for what is above the ECG."""
+    return (
+        butter(2, _QRS_BAND, "bandpass", fs=sfreq, output="sos"),
+        butter(2, _HISS_ABOVE, "highpass", fs=sfreq, output="sos"),
+    )
 
 
 def _stretches(starts: Sequence[int], n_times: int, margin: int, end: int) -> list[tuple[int, int]]:

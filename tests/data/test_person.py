@@ -59,7 +59,7 @@ def test_a_recording_shorter_than_a_window_is_dropped_with_a_note_but_counts_for
     preparation = Preparation(normalisation="person")
     alone, _ = prepare_person([make("a", 20)], preparation)
     items, notes = prepare_person([make("a", 20), make("b", 9, gain=10.0)], preparation)
-    assert [item.recording.stimulus for item in items] == ["a"]
+    assert [item.stimulus for item in items] == ["a"]
     assert notes == ["p1 b: 9.0 s, shorter than a window of 10 s"]
     assert items[0].windows.std() < 0.5 * alone[0].windows.std()
 
@@ -76,14 +76,14 @@ def test_a_short_baseline_still_serves_for_normalisation(make):
     items, notes = prepare_person(
         [make("rest", 8, kind="baseline"), make("a", 20)], Preparation(normalisation="baseline")
     )
-    assert [item.recording.stimulus for item in items] == ["a"]
+    assert [item.stimulus for item in items] == ["a"]
     assert notes == ["p1 rest: 8.0 s, shorter than a window of 10 s"]
 
 
 def test_a_lead_without_a_baseline_is_dropped_with_a_note(make):
     rest = make("rest", 20, kind="baseline", leads=("I",))
     items, notes = prepare_person([rest, make("a", 20)], Preparation(normalisation="baseline"))
-    assert [item.recording.leads for item in items] == [("I",), ("I",)]
+    assert [item.leads for item in items] == [("I",), ("I",)]
     assert notes == ["p1: no baseline recording of lead II to normalise by; choose another normalisation"]
     items, notes = prepare_person([make("a", 20)], Preparation(normalisation="baseline"))
     assert items == []
@@ -93,7 +93,7 @@ def test_a_lead_without_a_baseline_is_dropped_with_a_note(make):
 def test_leads_are_kept_by_name(make):
     recordings = [make("a", 20), make("b", 20, leads=("V5", "I")), make("c", 20, leads=("V5",))]
     items, notes = prepare_person(recordings, Preparation(leads=("I", "II")))
-    assert [item.recording.leads for item in items] == [("I", "II"), ("I",)]
+    assert [item.leads for item in items] == [("I", "II"), ("I",)]
     assert items[1].windows.shape == (1, 2, 2560)
     assert notes == ["p1 c: it has the leads V5, none of I, II"]
 

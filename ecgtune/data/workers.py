@@ -1,0 +1,80 @@
+"""Preparing several persons at once, in processes of their own."""
+
+import signal
+from collections import deque
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from itertools import chain
+from multiprocessing import get_context
+from os import cpu_count
+
+from ecgtune.data.person import WindowedRecording, prepare_person
+from ecgtune.data.preprocessing import Preparation
+from ecgtune.data.reader import Reader
+from ecgtune.data.recording import Recording
+from ecgtune.errors import EcgtuneError
+
+# An hour of one lead takes about half a second, and a process several seconds to start.
+_HOURS_WORTH_WORKERS = 15.0
+_MOST_WORKERS = 8
+
+
+def prepare_people(
+    reader: Reader, preparation: Preparation, workers: int | None = None
+) -> Generator[tuple[int, list[WindowedRecording], list[str]], None, None]:
+    """Prepare every person, in the reader's order.
+
+    Args:
+        reader: of the raw files; at most `workers` + 2 persons are in memory at a time.
+        preparation: the parameters.
+        workers: processes; None for one per CPU where the data are worth it, 1 for none but this one.
+
+    Yields:
+        per person: the number of recordings read, those that gave windows, and notes.
+
+    Raises:
+        DataError: a file cannot be read.
+        EcgtuneError: a process was killed.
+    """
+    unread = (recordings for _, recordings in reader.subjects())
+    first = next(unread, None)
+    if first is None:
+        return
+    people = chain([first], unread)
+    n_subjects = reader.n_subjects or 1
+    if workers is None:
+        hours = n_subjects * sum(item.seconds * len(item.leads) for item in first) / 3600
+        workers = min(cpu_count() or 1, _MOST_WORKERS) if hours > _HOURS_WORTH_WORKERS else 1
+    if min(workers, n_subjects) == 1:
+        yield from ((len(recordings), *prepare_person(recordings, preparation)) for recordings in people)
+    else:
+        yield from _in_processes(people, preparation, min(workers, n_subjects))
+
+
+def _in_processes(
+    people: Iterator[Sequence[Recording]], preparation: Preparation, workers: int
+) -> Iterator[tuple[int, list[WindowedRecording], list[str]]]:
+    waiting: deque[tuple[int, Future[tuple[list[WindowedRecording], list[str]]]]] = deque()
+    # A forked process would inherit whatever threads and locks this one has.
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_leave_interrupts) as pool:
+        try:
+            for recordings in people:
+                waiting.append((len(recordings), pool.submit(prepare_person, recordings, preparation)))
+                if len(waiting) > workers:
+                    read, future = waiting.popleft()
+                    yield read, *future.result()
+            for read, future in waiting:
+                yield read, *future.result()
+        except BrokenProcessPool as error:
+            raise EcgtuneError(
+                "a process that prepared a person was killed, most likely for want of memory. "
+                "Close other programs, or prepare with --workers 1."
+            ) from error
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _leave_interrupts() -> None:
+    """Ctrl-C is the parent's to answer; without this every process would print a traceback."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
