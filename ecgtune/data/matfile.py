@@ -27,7 +27,7 @@ _COMPLEX = 0x0800
 _STORED = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}
 _CLASSES = {6: "f8", 7: "f4", 8: "i1", 9: "u1", 10: "i2", 11: "u2", 12: "i4", 13: "u4", 14: "i8", 15: "u8"}
 _TEXT = {1: "latin-1", 2: "latin-1", 4: "utf-16", 16: "utf-8", 17: "utf-16", 18: "utf-32"}
-_DEEPEST = 32
+_LONGEST_PATH = 96  # a corrupt file must not nest without end
 
 
 @dataclass(frozen=True)
@@ -165,11 +165,9 @@ class _Walker:
         if not self._wanted(path):
             return
         per_element: tuple[MatPath, ...] = ((),) if array_class == _CELL else tuple((field,) for field in fields)
-        n_elements = math.prod(shape)
-        # Every element has a tag of 8 bytes at least, so a corrupt count is found before it is believed.
-        if n_elements * len(per_element) * 8 > end - self._source.position or len(path) > 3 * _DEEPEST:
+        if len(path) > _LONGEST_PATH:
             self._source.corrupt()
-        for number in range(n_elements if per_element else 0):
+        for number in range(math.prod(shape) if per_element else 0):
             for field in per_element:
                 stored, count, small = _tag(self._source, self._order)
                 if stored != _MATRIX or small or self._source.position + count > end:

@@ -205,6 +205,15 @@ def test_damage_that_only_the_checksum_shows_is_found(tmp_path, at):
         nested(path, lambda path: False)
 
 
+@pytest.mark.parametrize("missing", [1, 4])
+def test_a_missing_checksum_is_found(tmp_path, missing):
+    path = tmp_path / "a.mat"
+    packed = zlib.compress(_numeric())[:-missing]
+    path.write_bytes(header("<") + struct.pack("<II", 15, len(packed)) + packed)
+    with pytest.raises(DataError, match="is corrupt"):
+        nested(path)
+
+
 @given(data=st.data(), compress=st.booleans())
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_damage_gives_a_message_or_a_reading(scratch, data, compress):

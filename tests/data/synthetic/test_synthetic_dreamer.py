@@ -7,7 +7,7 @@ import scipy.io
 from ecgtune.data.dreamer import open_dreamer
 from ecgtune.data.synthetic import dreamer
 from ecgtune.data.synthetic.dreamer import MEAN_RATINGS, clip_samples, draw_ratings, record_clip, write_dreamer
-from ecgtune.data.synthetic.person import Feeling
+from ecgtune.data.synthetic.person import Feeling, draw_person
 from ecgtune.errors import DataError, InputError
 
 SMALL = {"subjects": 2, "minutes": 3, "eeg": False}
@@ -112,6 +112,20 @@ def test_ratings_have_the_published_means():
         assert scores.shape == (400, 18)
         assert set(np.unique(scores)) == {1, 2, 3, 4, 5}
         np.testing.assert_allclose(scores.mean(axis=0), MEAN_RATINGS[name], atol=0.2)
+
+
+def test_ratings_are_drawn_apart_from_the_person():
+    rates = [draw_person(np.random.default_rng([0, person, 0])).rhythm.rate for person in range(400)]
+    for name in MEAN_RATINGS:
+        scores = np.array([draw_ratings(0, person)[name] for person in range(400)])
+        correlations = [np.corrcoef(rates, clip)[0, 1] for clip in scores.T]
+        assert np.abs(correlations).max() < 0.2
+
+
+def test_no_two_recordings_of_a_person_are_alike(tmp_path):
+    [recordings] = written(tmp_path / "D.mat", subjects=1, effect=0.0).values()
+    starts = np.array([recording.signal[0, :2560] for recording in recordings])
+    assert len(np.unique(starts, axis=0)) == 36
 
 
 def test_a_person_is_the_same_whatever_the_number_of_people(tmp_path):
