@@ -8,6 +8,7 @@ import typer
 from ecgtune import __version__
 from ecgtune.cli import data, sweep
 from ecgtune.cli.dashboard import dashboard
+from ecgtune.cli.evaluate import evaluate
 from ecgtune.cli.console import show_error
 from ecgtune.errors import EcgtuneError
 
@@ -19,6 +20,7 @@ app = typer.Typer(
 )
 app.add_typer(data.app, name="data")
 app.add_typer(sweep.app, name="sweep")
+app.command()(evaluate)
 app.command()(dashboard)
 
 

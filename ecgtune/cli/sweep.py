@@ -75,6 +75,9 @@ def emotion(
     transductive: Annotated[
         bool, typer.Option("--transductive", help="Validate also on people whose ECG the encoder was trained on.")
     ] = False,
+    random_encoder: Annotated[
+        bool, typer.Option("--random-encoder", help="The baseline: the same architecture with random weights.")
+    ] = False,
     space: options.Space = None,
     name: options.Name = None,
     results: options.Results = Path("results"),
@@ -107,6 +110,7 @@ def emotion(
         threshold=threshold,
         transductive=transductive,
         fewer_folds=folds is None,
+        random_weights=random_encoder,
     )
     _run(plan, overwrite)
 

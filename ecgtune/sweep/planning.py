@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ecgtune.data.generated import cache_folder
 from ecgtune.data.splits import choose_held_out
 from ecgtune.data.store import load_dataset
 from ecgtune.errors import InputError
@@ -16,6 +17,7 @@ from ecgtune.sweep.folder import SweepFolder
 from ecgtune.sweep.plan import Resources, SweepPlan
 from ecgtune.sweep.pretext_job import PretextJob, open_pretext
 from ecgtune.training.checkpoint import load_card
+from ecgtune.training.random_encoder import random_encoder
 
 
 def plan_pretext(folder: SweepFolder, space: SearchSpace, data: Sequence[Path], resources: Resources) -> SweepPlan:
@@ -59,6 +61,7 @@ def plan_emotion(
     threshold: float | None,
     transductive: bool,
     fewer_folds: bool,
+    random_weights: bool = False,
 ) -> SweepPlan:
     """Plan an emotion sweep; the embeddings are computed here, once.
 
@@ -72,6 +75,7 @@ def plan_emotion(
         threshold: a score above it is the positive class; None means the target's own.
         transductive: whether people that the encoder has seen may be validated on.
         fewer_folds: whether to make do with fewer folds where there are too few people to validate on.
+        random_weights: whether to take an encoder of the model's architecture with random weights: the baseline.
 
     Raises:
         InputError: data, model, target and threshold do not fit together.
@@ -82,6 +86,9 @@ def plan_emotion(
     found, scores = dataset.target(target)
     card = load_card(model)
     notes: list[str] = []
+    if random_weights:
+        model = random_encoder(model, settings.seed, cache_folder())
+        notes.append("the encoder has random weights: this sweep is the baseline of one on the trained encoder.")
     if fewer_folds:
         people = set(dataset.persons[dataset.good & ~np.isnan(scores)].tolist())
         eligible = people if transductive else people - {*card["subjects"]["train"], *card["subjects"]["val"]}
@@ -101,7 +108,8 @@ def plan_emotion(
     opened = open_emotion(job)
     lineage = {
         "model": str(model.resolve()),
-        "encoder_sha256": card["files"]["encoder.safetensors"]["sha256"],
+        "random_weights": random_weights,
+        "encoder_sha256": load_card(model)["files"]["encoder.safetensors"]["sha256"],
         **{f"sweep_{key}": value for key, value in card.get("sweep", {}).items()},
     }
     space = replace(space, settings=settings)

@@ -1,0 +1,98 @@
+"""`ecgtune evaluate`: the honest numbers of emotion sweeps, with the baselines beside them."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ecgtune.cli import options
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from ecgtune.evaluation.statistics import Interval
+    from ecgtune.evaluation.sweep_evaluation import SweepEvaluation
+
+
+def evaluate(
+    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Emotion sweeps; the first is the reference.")],
+    results: options.Results = Path("results"),
+    random_encoders: Annotated[
+        int, typer.Option("--random-encoders", min=0, help="Encoders with random weights to try the winner's head on.")
+    ] = 3,
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+) -> None:
+    """Show what a sweep's winner is worth on people it was not trained on, and what simpler methods reach.
+
+    ecgtune evaluate my-emotion
+    """
+    from ecgtune.cli.console import stderr, stdout
+    from ecgtune.data.generated import cache_folder
+    from ecgtune.evaluation.sweep_evaluation import evaluate_sweeps
+    from ecgtune.files import write_json
+    from ecgtune.sweep.folder import sweep_folder
+
+    folders = [sweep_folder(results, name) for name in names]
+    with stderr().status("evaluating") as status:
+        evaluation = evaluate_sweeps(
+            folders, cache=cache_folder(), random_encoders=random_encoders, tell=lambda text: status.update(text)
+        )
+    content = _plain(evaluation)
+    write_json(folders[0].path / "evaluation.json", content)
+    if as_json:
+        typer.echo(json.dumps(content, indent=2, ensure_ascii=False))
+        return
+    console = stdout()
+    console.print(f"[bold]{folders[0].name}[/]: {evaluation.target}, {evaluation.n_folds} folds by person")
+    console.print(_table(evaluation))
+    for name, estimate in evaluation.selection.items():
+        accuracy, auc = estimate.corrected["balanced_accuracy"], estimate.corrected["auc"]
+        console.print(
+            f"{name}: choosing the best of {evaluation.n_trials[name]} trials is worth a balanced accuracy of "
+            f"{_show(accuracy)} and an AUC of {_show(auc)} on people who had no part in the choice.",
+            soft_wrap=True,
+        )
+    console.print(
+        "Intervals: 95 %, by resampling people. Each trial's best epoch was chosen on the people it is scored on, "
+        "so winners, defaults and random encoders are all a little optimistic. * uses a person's other windows too.",
+        soft_wrap=True,
+    )
+
+
+def _table(evaluation: "SweepEvaluation") -> "Table":
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    table.add_column("")
+    for heading in ("balanced accuracy", "AUC", "within people: AUC"):
+        table.add_column(heading, no_wrap=True)
+    for row in evaluation.rows:
+        table.add_row(
+            row.name + (" *" if row.transductive else ""),
+            _show(row.windows["balanced_accuracy"]),
+            _show(row.windows["auc"]),
+            _show(row.people["auc"]),
+        )
+    return table
+
+
+def _show(interval: "Interval") -> str:
+    return f"{interval.value:.3f} [{interval.low:.3f}, {interval.high:.3f}]"
+
+
+def _plain(evaluation: "SweepEvaluation") -> dict[str, Any]:
+    """The evaluation as JSON has it: NaN becomes null."""
+
+    def clean(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: clean(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [clean(item) for item in value]
+        if hasattr(value, "tolist"):
+            return clean(value.tolist())
+        return None if isinstance(value, float) and value != value else value
+
+    content: dict[str, Any] = clean(asdict(evaluation))
+    return content
