@@ -137,7 +137,7 @@ def emotion_data(
     persons = dataset.persons[rows]
     encoder, card = load_encoder(model_folder)
     _require_fit(dataset, encoder, card, model_folder)
-    seen = frozenset(card["subjects"]["train"]) | frozenset(card["subjects"]["val"])
+    seen = seen_by(card)
     everyone = frozenset(persons.tolist())
     eligible = everyone if transductive else everyone - seen
     if len(eligible) < n_folds <= len(everyone):
@@ -164,6 +164,11 @@ def emotion_data(
         transductive=transductive and bool(everyone & seen),
         notes=_notes(dataset, scores, persons, classes, eligible),
     )
+
+
+def seen_by(card: Mapping[str, Any]) -> frozenset[str]:
+    """The persons that a pretext model was trained or selected on."""
+    return frozenset(card["subjects"]["train"]) | frozenset(card["subjects"]["val"])
 
 
 def _require_two_classes(

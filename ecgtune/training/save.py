@@ -4,14 +4,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
-
 from ecgtune.config import EmotionConfig, EncoderConfig, PretextConfig
 from ecgtune.data.pool import WindowPool
 from ecgtune.data.splits import Split
-from ecgtune.files import replaced
 from ecgtune.pretext import PRETEXT_TASKS
 from ecgtune.training.card import model_card
 from ecgtune.training.checkpoint import ENCODER, save_model
@@ -63,7 +58,8 @@ def save_emotion(
 ) -> None:
     """Write an emotion model, one head per fold; call it before the generator goes on.
 
-    Every person is trained on in all folds but their own, so `subjects.train` holds everybody.
+    Every person is trained on in all folds but their own, so `subjects.train` holds everybody. `transductive` says
+    that something of the validated people was used without their labels: by the encoder, or to scale features.
 
     Args:
         folder: created, or replaced.
@@ -78,11 +74,10 @@ def save_emotion(
     """
     snapshot = result.snapshot()
     heads = {
-        "layers": config.head.layers,
-        "hidden": config.head.hidden,
-        "dropout": config.head.dropout,
+        **asdict(config.head),
+        "loss": config.loss,
         "n_outputs": N_OUTPUTS[config.loss],
-        "n_folds": len(data.folds),
+        "folds": len(data.folds),
         "pooling": pooling_of(config, data),
         "features": config.features,
     }
@@ -96,33 +91,10 @@ def save_emotion(
         train=set(data.persons.tolist()),
         val=data.validated,
         seed=seed,
-        transductive=data.transductive,
+        transductive=data.transductive or config.features == "person",
         target=asdict(data.target) | {"threshold": data.threshold},
         notes=list(data.notes),
         pretext=pretext | {"encoder": data.card["files"][ENCODER]["sha256"]},
         **more,
     )
     save_model(folder, encoder=snapshot.encoder, heads=snapshot.heads, card=card)
-
-
-def save_predictions(path: Path, data: EmotionData, probability: NDArray[np.float32]) -> None:
-    """Write the out-of-fold predictions as CSV: row of the data set, person, truth, probability, fold from 1.
-
-    Args:
-        path: created, or replaced.
-        data: of the run.
-        probability: [n] of class 1, NaN for windows that no fold validates on; those are left out.
-
-    Raises:
-        StorageError: the disk refused the write.
-    """
-    columns = {
-        "row": data.rows,
-        "person": data.persons,
-        "truth": data.classes,
-        "probability": probability,
-        "fold": data.fold_of + 1,
-    }
-    table = pd.DataFrame(columns)
-    with replaced(path) as temporary:
-        table[data.fold_of >= 0].to_csv(temporary, index=False)

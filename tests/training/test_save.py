@@ -2,14 +2,14 @@
 
 import json
 
-import pandas as pd
 import torch
 from safetensors.torch import load_file
 
 from ecgtune.config import EmotionConfig, configure, parameters
 from ecgtune.training.checkpoint import load_encoder
 from ecgtune.training.finetune import finetune
-from ecgtune.training.save import save_emotion, save_predictions
+from ecgtune.training.predictions import read_predictions, write_predictions
+from ecgtune.training.save import save_emotion
 
 
 def test_a_pretext_card(pretext_model, make_dataset, small_pretext):
@@ -50,8 +50,8 @@ def test_an_emotion_model(emotion, tmp_path):
 def test_predictions_name_row_person_truth_and_fold(emotion, tmp_path, make_dataset):
     data = emotion(folds=3)
     result = next(finetune(EmotionConfig(), data, epochs=1, seed=4))
-    save_predictions(tmp_path / "predictions.csv", data, result.snapshot().predictions)
-    table = pd.read_csv(tmp_path / "predictions.csv")
+    write_predictions(tmp_path / "predictions.csv", data, result.snapshot().predictions)
+    table = read_predictions(tmp_path / "predictions.csv")
     assert list(table.columns) == ["row", "person", "truth", "probability", "fold"]
     assert len(table) == len(data.classes)
     assert table["probability"].between(0, 1).all()
