@@ -6,10 +6,10 @@ from typing import Annotated
 import typer
 
 from ecgtune import __version__
-from ecgtune.cli import data, sweep
+from ecgtune.cli import data, sweep, train
+from ecgtune.cli.console import show_error
 from ecgtune.cli.dashboard import dashboard
 from ecgtune.cli.evaluate import evaluate
-from ecgtune.cli.console import show_error
 from ecgtune.errors import EcgtuneError
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ app = typer.Typer(
 )
 app.add_typer(data.app, name="data")
 app.add_typer(sweep.app, name="sweep")
+app.add_typer(train.app, name="train")
 app.command()(evaluate)
 app.command()(dashboard)
 
