@@ -5,9 +5,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from ecgtune.data.store import DatasetWriter, Target, WindowDataset, load_dataset
+
 ROOT = Path(__file__).resolve().parent.parent
+_N_TIMES = 256
 
 
 @pytest.fixture(scope="session")
@@ -51,3 +55,42 @@ def run_cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
         return CliResult(code, printed.out, printed.err)
 
     return run
+
+
+def _bumps(rng: np.random.Generator, n: int, rate: float) -> np.ndarray:
+    """[n, _N_TIMES] skewed bumps at `rate` per window, at random phases, and a little noise."""
+    time = np.linspace(0, 1, _N_TIMES, endpoint=False)
+    phase = (rate * time + rng.random((n, 1))) % 1.0
+    bump = np.exp(-(((phase - 0.3) / 0.05) ** 2)) - 0.4 * np.exp(-(((phase - 0.45) / 0.08) ** 2))
+    return (bump + 0.02 * rng.standard_normal((n, _N_TIMES))).astype(np.float32)
+
+
+@pytest.fixture
+def make_dataset(tmp_path: Path) -> Callable[..., WindowDataset]:
+    """Write a data set: every person has windows with score 0 (slow bumps) and score 1 (fast ones)."""
+
+    def make(name: str = "toy", subjects: int = 6, per_class: int = 6, bad: int = 0, unrated: int = 0) -> WindowDataset:
+        folder = tmp_path / f"{name}-{subjects}-{per_class}-{bad}-{unrated}"
+        if folder.exists():
+            return load_dataset(folder)
+        folder.mkdir()
+        rng = np.random.default_rng(0)
+        writer = DatasetWriter(folder, name, _N_TIMES, [Target("arousal", 0.5, "0 or 1"), Target("valence", 0.5)])
+
+        def add(subject: str, n: int, rate: float, labels: dict[str, float], kind: str, quality: str) -> None:
+            row = {"subject": subject, "stimulus": "s", "lead": "ecg", "start": 0.0, "kind": kind, "quality": quality}
+            writer.add(_bumps(rng, n, rate), [row] * n, labels)
+
+        for number in range(subjects):
+            subject = f"p{number}"
+            add(subject, 2, 3.0, {}, "baseline", "")
+            for score in (0.0, 1.0):
+                add(subject, per_class, 3.0 + 4.0 * score, {"arousal": score, "valence": 0.0}, "stimulus", "")
+            if bad:
+                add(subject, bad, 3.0, {"arousal": 0.0, "valence": 0.0}, "stimulus", "flat")
+            if unrated:
+                add(subject, unrated, 3.0, {"arousal": float("nan"), "valence": 0.0}, "stimulus", "")
+        writer.finish(sfreq=256.0, details={"preparation": {"highpass": 0.8}})
+        return load_dataset(folder)
+
+    return make

@@ -12,7 +12,7 @@ app = typer.Typer(no_args_is_help=True, help="Train one configuration of one sta
 
 ConfigFile: TypeAlias = Annotated[
     Path | None,
-    typer.Option("--config", help="A TOML file with [run] and [parameters]; default: the published method."),
+    typer.Option("--config", help="A TOML file with the tables run and parameters; default: the published method."),
 ]
 Out: TypeAlias = Annotated[
     Path | None, typer.Option("--out", help="The run's folder; default: results/<stage>-<date>-<time>.")
