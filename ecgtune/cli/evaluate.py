@@ -65,15 +65,14 @@ def _table(evaluation: "SweepEvaluation") -> "Table":
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
-    table.add_column("")
-    for heading in ("balanced accuracy", "AUC", "within people: AUC"):
+    table.add_column("", no_wrap=True)
+    for heading in ("balanced accuracy", "AUC"):
         table.add_column(heading, no_wrap=True)
     for row in evaluation.rows:
         table.add_row(
             row.name + (" *" if row.transductive else ""),
             _show(row.windows["balanced_accuracy"]),
             _show(row.windows["auc"]),
-            _show(row.people["auc"]),
         )
     return table
 

@@ -129,6 +129,8 @@ class SweepRecord:
             trial.end("FAILED", reason or "error", message)
         else:
             trial.end("COMPLETE", "")
+        # Ray stops a trial at its last epoch without letting the worker tidy up.
+        (self._folder.trial(trial_id) / "state.pt").unlink(missing_ok=True)
         self._study.finish(trial_id, trial.state, trial.reason, trial.best_score)
         self._board.end(trial_id, trial.state)
         self._table.write(list(self.trials.values()))

@@ -23,7 +23,8 @@ class TrialsTable:
         self._parameters = tuple(parameters)
 
     def write(self, trials: Sequence[Trial]) -> None:
-        """Write all rows; an empty cell is a value that the trial does not have."""
+        """Write all rows in the order of their ids; an empty cell is a value that the trial does not have."""
+        trials = sorted(trials, key=lambda trial: trial.trial_id)
         metrics = list(dict.fromkeys(name for trial in trials for name in trial.best_metrics))
         fixed = ["trial_id", "state", "reason", "epochs", "seconds", "best_epoch"]
         text = io.StringIO()
