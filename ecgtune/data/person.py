@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ecgtune.data.faults import signal_faults
 from ecgtune.data.normalisation import by_window, person_scale
 from ecgtune.data.preprocessing import Preparation, filled, high_pass, resample
-from ecgtune.data.quality import signal_faults, window_flags
+from ecgtune.data.quality import window_flags
 from ecgtune.data.recording import Kind, Recording
 from ecgtune.data.windows import cut, window_starts
 

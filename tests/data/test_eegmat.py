@@ -96,8 +96,8 @@ def test_the_real_set(real_data, tmp_path):
         "Subject20 arithmetic, lead ecg: no usable window, all 6 are flagged (noisy)",
     )
     assert data.windows.shape == (622, 2560)
-    assert data.good.sum() == 622 - 18 - 18 - 6
-    assert summary.overview.labels == (LabelCounts("arithmetic", 0.5, 430, 150, 0, subjects_with_both=23),)
+    assert data.good.sum() == 622 - 18 - 18 - 6 - 1
+    assert summary.overview.labels == (LabelCounts("arithmetic", 0.5, 429, 150, 0, subjects_with_both=23),)
     assert np.isfinite(data.windows).all()
 
 
