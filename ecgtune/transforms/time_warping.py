@@ -3,29 +3,46 @@
 import torch
 from torch import Tensor
 
+from ecgtune.transforms.interpolation import sample_at
+
 
 def time_warping(x: Tensor, generator: torch.Generator, *, pieces: int, stretch: float) -> Tensor:
-    """Warp time.
+    """Cut every window into pieces of equal duration; slow some down and speed the others up; crop at random.
+
+    Half of the pieces, rounded up, become `stretch` times as long, the others 1 / `stretch` times; which ones is
+    drawn for each window. The whole is then never shorter than the window was (stretch + 1 / stretch >= 2), so
+    that a crop of exactly n_times samples needs no padding.
+
+    The frequencies of a slow piece lie lower by `stretch`. Where noise is white right up to the Nyquist frequency,
+    the top of a slow piece's band is therefore empty, and that can be seen in a few samples, whatever the
+    interpolation. It is the warp itself; recorded ECG has next to nothing up there.
 
     Args:
         x: windows [batch, n_times].
         generator: on the device of `x`.
-        pieces: at least 2, of equal length.
+        pieces: at least 2.
         stretch: above 1.
+
+    Returns:
+        [batch, n_times].
+    """
+    return sample_at(x, warped_times(x, generator, pieces=pieces, stretch=stretch))
+
+
+def warped_times(x: Tensor, generator: torch.Generator, *, pieces: int, stretch: float) -> Tensor:
+    """The time in the old window, in samples, that each sample of the warped one shows: [batch, n_times].
+
+    The times rise, from 0 at the earliest to n_times - 1 at the latest.
     """
     batch, n_times = x.shape
     span = n_times - 1
-    order = torch.rand(batch, pieces, generator=generator, device=x.device).argsort(dim=1)
-    stretched = order < (pieces + 1) // 2
-    # Output samples per piece.
-    length = torch.where(stretched, stretch, 1.0 / stretch).to(x.dtype) * (span / pieces)
-    end = length.cumsum(dim=1)
+    precise = {"device": x.device, "dtype": torch.promote_types(x.dtype, torch.float32)}
+    slow = torch.rand(batch, pieces, generator=generator, device=x.device).argsort(dim=1) < (pieces + 1) // 2
+    factor = torch.where(slow, torch.tensor(stretch, **precise), torch.tensor(1.0 / stretch, **precise))
+    end = (factor * (span / pieces)).cumsum(dim=1)
     room = (end[:, -1:] - span).clamp(min=0.0)
-    time = room * torch.rand(batch, 1, generator=generator, device=x.device, dtype=x.dtype)
-    time = time + torch.arange(n_times, device=x.device, dtype=x.dtype)
+    time = torch.arange(n_times, **precise) + room * torch.rand(batch, 1, generator=generator, **precise)
     piece = torch.searchsorted(end, time).clamp(max=pieces - 1)
-    into = (time - (end - length).gather(1, piece)) / length.gather(1, piece)
-    position = ((piece + into) * (span / pieces)).clamp(0.0, span)
-    left = position.floor().long().clamp(max=n_times - 2)
-    fraction = position - left
-    return torch.lerp(x.gather(1, left), x.gather(1, left + 1), fraction)
+    # Counted back from the end of its piece, where the old time is known.
+    old = (piece + 1) * (span / pieces) - (end.gather(1, piece) - time) / factor.gather(1, piece)
+    return old.clamp(0.0, span)
