@@ -65,12 +65,22 @@ def baselines(data: EmotionData, cache: Path) -> list[Candidate]:
 
 
 def on_random_encoder(
-    winner: Path, data: EmotionData, *, epochs: int, metric: str, mode: str, seed: int, number: int, cache: Path
+    winner: Path,
+    pretext: Path,
+    data: EmotionData,
+    *,
+    epochs: int,
+    metric: str,
+    mode: str,
+    seed: int,
+    number: int,
+    cache: Path,
 ) -> Candidate:
     """The winner's configuration on an encoder with random weights, at its own best epoch, as the winner is.
 
     Args:
         winner: an emotion model's folder.
+        pretext: the folder of the pretext model that it stands on.
         data: what it was trained on.
         epochs: as many as the sweep allowed.
         metric: that chooses the epoch.
@@ -80,7 +90,6 @@ def on_random_encoder(
         cache: for the encoder and its features.
     """
     config = configure(EmotionConfig, load_card(winner)["parameters"], where=str(winner))
-    pretext = Path(load_card(winner)["pretext"]["model"])
     encoder, card = load_encoder(random_encoder(pretext, number, cache))
     kept = summaries(encoder, EncoderConfig(**card["architecture"]["encoder"]), data.dataset, cache=None)
     features = np.ascontiguousarray(kept[data.rows])

@@ -87,6 +87,7 @@ def evaluate_sweeps(
         candidates.append(
             on_random_encoder(
                 first.best,
+                Path(job.model),
                 data,
                 epochs=job.max_epochs,
                 metric=settings.metric,

@@ -1,19 +1,18 @@
 """The emotion stage as a sweep's job."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ecgtune.config import EmotionConfig, EncoderConfig, Scalar, configure
+from ecgtune.config import EmotionConfig, Scalar, configure
 from ecgtune.data.store import load_dataset
-from ecgtune.training.card import model_card
-from ecgtune.training.checkpoint import save_model
 from ecgtune.training.emotion_data import EmotionData, emotion_data
 from ecgtune.training.finetune import finetune
 from ecgtune.training.predictions import PREDICTIONS, write_predictions
 from ecgtune.training.result import EpochResult
+from ecgtune.training.save import save_emotion
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -66,24 +65,10 @@ class EmotionJob:
         """See `Job`; the out-of-fold predictions are written beside the model."""
         data = open_emotion(self)
         config = configure(EmotionConfig, parameters, where="trial")
-        snapshot = result.snapshot()
-        card = model_card(
-            config,
-            result,
-            encoder=EncoderConfig(**data.card["architecture"]["encoder"]),
-            heads={**asdict(config.head), "loss": config.loss, "folds": len(data.folds)},
-            datasets=[data.dataset],
-            train=set(data.persons.tolist()),
-            val=data.validated,
-            seed=self.seed,
-            transductive=data.transductive or config.features == "person",
-            target={"name": self.target, "threshold": self.threshold},
-            pretext={"model": self.model, "sweep": data.card.get("sweep"), "files": data.card["files"]},
-            sweep=origin,
-        )
-        save_model(folder, encoder=snapshot.encoder, heads=snapshot.heads, card=card)
-        if snapshot.predictions is not None:
-            write_predictions(folder / PREDICTIONS, data, snapshot.predictions)
+        save_emotion(folder, config, data, result, seed=self.seed, sweep=origin)
+        predictions = result.snapshot().predictions
+        if predictions is not None:
+            write_predictions(folder / PREDICTIONS, data, predictions)
 
     def figures(self) -> "Mapping[str, Figure]":
         """None."""

@@ -17,6 +17,7 @@ from ecgtune.sweep.folder import SweepFolder
 from ecgtune.sweep.plan import Resources, SweepPlan
 from ecgtune.sweep.pretext_job import PretextJob, open_pretext
 from ecgtune.training.checkpoint import load_card
+from ecgtune.training.emotion_data import seen_by
 from ecgtune.training.random_encoder import random_encoder
 
 
@@ -91,7 +92,7 @@ def plan_emotion(
         notes.append("the encoder has random weights: this sweep is the baseline of one on the trained encoder.")
     if fewer_folds:
         people = set(dataset.persons[dataset.good & ~np.isnan(scores)].tolist())
-        eligible = people if transductive else people - {*card["subjects"]["train"], *card["subjects"]["val"]}
+        eligible = people if transductive else people - seen_by(card)
         if 2 <= len(eligible) < settings.folds:
             notes.append(f"{len(eligible)} folds instead of {settings.folds}: there are no more people to validate on.")
             settings = replace(settings, folds=len(eligible))

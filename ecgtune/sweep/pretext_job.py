@@ -13,10 +13,9 @@ from ecgtune.data.pool import WindowPool
 from ecgtune.data.splits import Split, pretext_split
 from ecgtune.data.store import load_dataset
 from ecgtune.pretext.transformation_recognition import make_views
-from ecgtune.training.card import model_card
-from ecgtune.training.checkpoint import save_model
 from ecgtune.training.pretrain import pretrain
 from ecgtune.training.result import EpochResult
+from ecgtune.training.save import save_pretext
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -62,20 +61,7 @@ class PretextJob:
         """See `Job`."""
         pool, split = open_pretext(self)
         config = configure(PretextConfig, parameters, where="trial")
-        snapshot = result.snapshot()
-        card = model_card(
-            config,
-            result,
-            encoder=config.encoder,
-            heads={"classes": list(TRANSFORMS), "hidden": config.head.hidden, "dropout": config.head.dropout},
-            datasets=pool.datasets,
-            train=set(pool.persons[split.train].tolist()),
-            val=set(pool.persons[split.val].tolist()),
-            held_out=split.held_out,
-            seed=self.seed,
-            sweep=origin,
-        )
-        save_model(folder, encoder=snapshot.encoder, heads=snapshot.heads, card=card)
+        save_pretext(folder, config, pool, split, result, seed=self.seed, sweep=origin)
 
     def figures(self) -> "Mapping[str, Figure]":
         """The views of one training window under the default parameters."""

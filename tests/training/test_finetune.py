@@ -1,5 +1,6 @@
 """Stage 2 repeats, resumes, refuses leaks, and learns."""
 
+import copy
 import math
 from dataclasses import replace
 from itertools import islice
@@ -9,7 +10,7 @@ import pytest
 import torch
 from sklearn import metrics as sk
 
-from ecgtune.config import EmotionConfig, configure
+from ecgtune.config import EmotionConfig, PretextConfig, configure
 from ecgtune.data.splits import Split
 from ecgtune.errors import InputError, LeakError
 from ecgtune.models import select
@@ -171,3 +172,23 @@ def test_the_saved_scaling_and_head_give_the_predictions_again(features, emotion
             hidden = hidden @ part[f"{layer}.weight"].T + part[f"{layer}.bias"]
             hidden = hidden.relu() if layer != "layers.6" else hidden.sigmoid()
         np.testing.assert_allclose(hidden[:, 0], snapshot.predictions[fold.val], atol=1e-4)
+
+
+def test_unfrozen_predictions_are_those_of_the_saved_weights_without_dropout(emotion, make_dataset, pretext_model):
+    small = make_dataset("other", subjects=2, per_class=1)
+    model = pretext_model(configure(PretextConfig, {"pretext/encoder/batch_norm": True}, where="test"), on=small)
+    data = emotion(folds=2, dataset=make_dataset(subjects=4, per_class=2), model=model)
+    settings = config(unfreeze=True, head__dropout=0.8, head__layers=1)
+    snapshot = next(finetune(settings, data, epochs=1, seed=0)).snapshot()
+    for number, fold in enumerate(data.folds):
+        prefix = f"fold{number}."
+        encoder = copy.deepcopy(data.encoder).eval()
+        encoder.load_state_dict(
+            {n.removeprefix(prefix): v for n, v in snapshot.encoder.items() if n.startswith(prefix)}
+        )
+        head = {n.removeprefix(prefix): v for n, v in snapshot.heads.items() if n.startswith(prefix)}
+        with torch.no_grad():
+            x = encoder(torch.from_numpy(data.dataset.windows[data.rows[fold.val]]))
+        hidden = (x @ head["layers.0.weight"].T + head["layers.0.bias"]).relu()
+        expected = (hidden @ head["layers.3.weight"].T + head["layers.3.bias"]).sigmoid()[:, 0]
+        np.testing.assert_allclose(snapshot.predictions[fold.val], expected, atol=1e-4)

@@ -11,10 +11,12 @@ from sklearn import metrics as sk
 
 from ecgtune.data.splits import Split
 from ecgtune.errors import DataError, InputError, LeakError
+from ecgtune.models import build_encoder
 from ecgtune.pretext import PRETEXT_TASKS, StepOutput
 from ecgtune.training import pretrain as module
 from ecgtune.training.checkpoint import load_state, save_state
 from ecgtune.training.pretrain import pretrain
+from ecgtune.training.seed import torch_generator
 
 
 def run(config, pool, split, epochs=3, stop=None, **more):
@@ -235,3 +237,32 @@ def test_it_learns(small_pretext, make_dataset):
     first, last = results[0].metrics, results[-1].metrics
     assert last["train_loss"] < 0.6 * first["train_loss"]
     assert last["val_accuracy"] > 0.5  # chance is 1/7
+
+
+def test_validation_switches_dropout_off_and_uses_the_learned_statistics(small_pretext, pool, split):
+    config = small_pretext(encoder__batch_norm=True, head__dropout=0.9)
+    result = run(config, pool, split, epochs=1)[0]
+    snapshot = result.snapshot()
+    task = PRETEXT_TASKS[config.task](config)
+    encoder = build_encoder(config.encoder, torch.Generator()).eval()
+    heads = task.build_heads(encoder, torch.Generator()).eval()
+    encoder.load_state_dict(snapshot.encoder)
+    heads.load_state_dict(snapshot.heads)
+    generator = torch_generator(module.VALIDATION_SEED, "validation views")
+    losses = []
+    for start in range(0, len(split.val), module.MICRO_BATCH["cpu"]):
+        part = split.val[start : start + module.MICRO_BATCH["cpu"]]
+        with torch.no_grad():
+            out = task.step(encoder, heads, torch.from_numpy(pool.take(part)), generator)
+        losses.append(out.loss.item() * len(part))
+    assert result.metrics["val_loss"] == pytest.approx(sum(losses) / len(split.val), rel=1e-5)
+
+
+def test_l2_shrinks_the_heads(small_pretext, pool, split):
+    def size(l2):
+        config = small_pretext(optimizer="sgd", sgd__momentum=0.0, sgd__lr=0.05, head__l2=l2)
+        heads = run(config, pool, split, epochs=1)[0].snapshot().heads
+        return sum(float(value.square().sum()) for name, value in heads.items() if name.endswith("weight"))
+
+    # Two steps, each of which takes 2 * lr * l2 off every weight.
+    assert size(1.0) == pytest.approx(size(0.0) * (1 - 2 * 0.05 * 1.0) ** 4, rel=0.02)
