@@ -1,0 +1,59 @@
+"""The record of a run: which epoch is best, and what is kept of the others."""
+
+import math
+
+import numpy as np
+import pytest
+
+from ecgtune.errors import EcgtuneError
+from ecgtune.training.result import EpochResult
+from ecgtune.training.run import record
+
+NAN = math.nan
+
+
+def results(metric, values, train_loss=1.0):
+    for epoch, value in enumerate(values, start=1):
+        metrics = {"train_loss": train_loss, "val_loss": 1.0, metric: value}
+        yield EpochResult(epoch, 0.1, metrics, 1.0, 10.0, np.zeros((2, 2), dtype=np.int64), lambda: None)
+
+
+@pytest.mark.parametrize(
+    ("stage", "metric", "values", "saved"),
+    [
+        ("pretext", "val_loss", [3.0, 1.0, 2.0, 1.0], [1, 2]),
+        ("pretext", "val_loss", [1.0, 2.0], [1]),
+        ("emotion", "val_balanced_accuracy", [0.5, 0.7, 0.6, 0.7], [1, 2]),
+        ("emotion", "val_balanced_accuracy", [NAN, 0.4, NAN, 0.5], [2, 4]),
+    ],
+)
+def test_the_best_epoch_is_saved_and_the_first_of_equals_stays(stage, metric, values, saved, tmp_path):
+    kept, told = [], []
+    best = record(
+        results(metric, values),
+        tmp_path / "new",
+        stage=stage,
+        save=lambda folder, result: kept.append((folder, result.epoch)),
+        on_epoch=lambda result, better: told.append((result.epoch, better)),
+    )
+    assert kept == [(tmp_path / "new", epoch) for epoch in saved]
+    assert told == [(epoch, epoch in saved) for epoch in range(1, len(values) + 1)]
+    assert best.epoch == saved[-1]
+    lines = (tmp_path / "new" / "epochs.csv").read_text().splitlines()
+    assert lines[0].startswith("epoch,lr,train_loss,val_loss")
+    assert len(lines) == 1 + len(values)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"), [([2.0, NAN, 1.0], "epoch 2.*best epoch, 1, is kept"), ([NAN], "epoch 1")]
+)
+def test_a_loss_that_is_no_number_ends_the_run(values, message, tmp_path):
+    with pytest.raises(EcgtuneError, match=message):
+        record(results("val_loss", values), tmp_path, stage="pretext", save=lambda *_: None, on_epoch=lambda *_: None)
+    lines = (tmp_path / "epochs.csv").read_text().splitlines()
+    assert len(lines) == 1 + min(2, len(values)), "the epoch that broke is recorded, and none after it"
+
+
+def test_no_epoch_at_all(tmp_path):
+    with pytest.raises(EcgtuneError, match="no epoch"):
+        record(iter(()), tmp_path, stage="emotion", save=lambda *_: None, on_epoch=lambda *_: None)
