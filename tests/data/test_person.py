@@ -131,3 +131,14 @@ def test_other_rates_are_resampled(make):
 
 def test_a_person_without_recordings():
     assert prepare_person([], Preparation()) == ([], [])
+
+
+def test_quality_does_not_depend_on_how_the_windows_are_made(make):
+    recording = make("a", 30)
+    recording.signal[0, 2560:5120] = np.random.default_rng(0).normal(size=2560)
+    found = [
+        prepare_person([recording], Preparation(highpass_hz=highpass, normalisation=normalisation))[0][0].quality
+        for highpass, normalisation in [(0.0, "none"), (0.8, "person"), (40.0, "window")]
+    ]
+    assert found[0] == found[1] == found[2]
+    assert [bool(flags) for flags in found[0][0]] == [False, True, False]

@@ -86,6 +86,11 @@ def test_the_defaults_are_the_published_ones():
     assert NORMALISATIONS[0] == "person_trimmed"
 
 
+@pytest.mark.parametrize("possible", [{"highpass_hz": 0.0}, {"highpass_hz": 127.9}, {"step": 1}, {"sfreq": 100.0}])
+def test_the_ends_of_the_ranges_are_allowed(possible):
+    Preparation(**possible)
+
+
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
