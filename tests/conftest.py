@@ -1,7 +1,7 @@
 """Fixtures that several test folders share."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,21 @@ def real_data() -> Path:
     if not (folder / "eegmat").is_dir():
         pytest.skip(f"no real recordings at {folder}; set ECGTUNE_REAL_DATA to their folder")
     return folder
+
+
+@pytest.fixture(scope="session")
+def ray_cluster() -> Iterator[dict[str, float]]:
+    """One local Ray cluster of two CPUs for the whole session; sweeps find it and leave it running."""
+    from ecgtune.sweep.engine import ray_session
+
+    with ray_session(None, 2) as resources:
+        from ray import cloudpickle
+
+        from tests.sweep import curves
+
+        # Workers do not have the tests on their path.
+        cloudpickle.register_pickle_by_value(curves)
+        yield resources
 
 
 @dataclass(frozen=True)

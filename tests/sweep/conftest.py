@@ -1,14 +1,12 @@
-"""One Ray cluster for all sweep tests, and plans of a job whose curves are known."""
+"""Plans of a job whose curves are known, and a display that remembers."""
 
 from pathlib import Path
 
 import pytest
 
 from ecgtune.space import Categorical, Float, SearchSpace, SweepSettings
-from ecgtune.sweep.engine import ray_session
 from ecgtune.sweep.folder import SweepFolder
 from ecgtune.sweep.plan import Resources, SweepPlan
-from tests.sweep import curves
 from tests.sweep.curves import HEALTHY, CurveJob
 
 
@@ -31,15 +29,6 @@ class Listener:
 
     def named(self, name):
         return [args[0] if args else kwargs for event, args, kwargs in self.events if event == name]
-
-
-@pytest.fixture(scope="session")
-def ray_cluster():
-    with ray_session(None, 2) as resources:
-        from ray import cloudpickle
-
-        cloudpickle.register_pickle_by_value(curves)
-        yield resources
 
 
 @pytest.fixture
