@@ -1,6 +1,4 @@
 import json
-import multiprocessing
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -9,58 +7,10 @@ import pytest
 from ecgtune.data.overview import LabelCounts, overview_of
 from ecgtune.data.prepare import prepare
 from ecgtune.data.preprocessing import Preparation
-from ecgtune.data.recording import Recording
 from ecgtune.data.splits import pretext_split
-from ecgtune.data.store import Target, load_dataset
-from ecgtune.errors import DataError, EcgtuneError, InputError, StorageError
+from ecgtune.data.store import load_dataset
+from ecgtune.errors import DataError, InputError, StorageError
 from ecgtune.files import sha256
-
-
-@dataclass
-class ListReader:
-    """Recordings from memory, as any reader gives them."""
-
-    people: dict[str, list[Recording]]
-    sources: tuple[Path, ...] = ()
-    targets: tuple[Target, ...] = (Target("arousal", 3.0, "1..5"), Target("valence", 3.0))
-    notes: list[str] = field(default_factory=list)
-    name: str = "made"
-    fails_after: int | None = None
-
-    @property
-    def n_subjects(self):
-        return len(self.people)
-
-    def subjects(self):
-        for number, item in enumerate(self.people.items()):
-            if number == self.fails_after:
-                raise DataError("the third file is corrupt.")
-            yield item
-        self.notes.append("the reader's own note")
-
-
-@pytest.fixture
-def make_reader(make_ecg, tmp_path):
-    def recording(subject, stimulus, seconds, kind, labels):
-        signal = np.stack([make_ecg(seconds, seed=row) for row in range(2)])
-        return Recording(subject, stimulus, signal, 256.0, labels, kind, ("I", "II"))
-
-    def make(n_subjects=3, **options):
-        source = tmp_path / "raw" / "in.dat"
-        source.parent.mkdir(exist_ok=True)
-        source.write_bytes(b"abc")
-        people = {
-            f"p{number}": [
-                recording(f"p{number}", "rest", 20, "baseline", {"arousal": 5.0, "valence": 5.0}),
-                recording(f"p{number}", "clip1", 30, "stimulus", {"arousal": 4.0, "valence": 1.0}),
-                recording(f"p{number}", "clip2", 20, "stimulus", {"arousal": float("nan"), "valence": 3.0}),
-                recording(f"p{number}", "clip3", 5, "stimulus", {"arousal": 1.0, "valence": 3.0}),
-            ]
-            for number in range(n_subjects)
-        }
-        return ListReader(people, (source,), **options)
-
-    return make
 
 
 def test_the_folder_holds_what_the_reader_gave(make_reader, tmp_path):
@@ -210,48 +160,3 @@ def test_a_set_without_labels_and_without_files(make_reader, tmp_path):
     assert data.labels.shape == (42, 0)
     assert summary.overview.labels == ()
     assert data.info["sources"] == []
-
-
-@pytest.mark.slow
-def test_several_processes_write_the_same_folder(make_reader, tmp_path):
-    one = prepare(make_reader(n_subjects=5), tmp_path / "one", workers=1)
-    told = []
-    two = prepare(
-        make_reader(5), tmp_path / "two", workers=2, on_progress=lambda done, total: told.append((done, total))
-    )
-    assert two.fingerprint == one.fingerprint
-    assert two.notes == one.notes
-    assert told == [(done, 5) for done in range(1, 6)]
-
-
-@pytest.mark.slow
-def test_a_reader_that_fails_while_processes_work_leaves_nothing(make_reader, tmp_path):
-    with pytest.raises(DataError, match="third file is corrupt"):
-        prepare(make_reader(n_subjects=5, fails_after=3), tmp_path / "set", workers=2)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["raw"]
-    assert not multiprocessing.active_children()
-
-
-@pytest.mark.slow
-def test_a_process_that_is_killed_is_told_in_one_message(make_reader, tmp_path):
-    def kill(done, total):
-        for child in multiprocessing.active_children():
-            child.kill()
-
-    with pytest.raises(EcgtuneError, match="a process that prepared a person was killed.*--workers 1"):
-        prepare(make_reader(n_subjects=5), tmp_path / "set", workers=2, on_progress=kill)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["raw"]
-
-
-@pytest.mark.parametrize(("hours", "n_subjects", "expected"), [(0.1, 1, 0), (0.1, 40, 0), (2.0, 20, 4), (40.0, 1, 0)])
-def test_processes_are_started_where_the_data_are_worth_it(monkeypatch, hours, n_subjects, expected):
-    from ecgtune.data import workers
-
-    started = []
-    monkeypatch.setattr(workers, "cpu_count", lambda: 4)
-    monkeypatch.setattr(workers, "_in_processes", lambda people, preparation, number: iter([started.append(number)]))
-    monkeypatch.setattr(workers, "prepare_person", lambda recordings, preparation: ([], []))
-    recording = Recording("p", "a", np.zeros((2, round(hours * 3600 / 2))), 1.0, leads=("I", "II"))
-    reader = ListReader({f"p{number}": [recording] for number in range(n_subjects)})
-    list(workers.prepare_people(reader, Preparation()))
-    assert started == ([expected] if expected else [])

@@ -1,0 +1,54 @@
+import multiprocessing
+
+import numpy as np
+import pytest
+
+from ecgtune.data import workers
+from ecgtune.data.prepare import prepare
+from ecgtune.data.preprocessing import Preparation
+from ecgtune.data.recording import Recording
+from ecgtune.errors import DataError, EcgtuneError
+
+
+@pytest.mark.slow
+def test_several_processes_write_the_same_folder(make_reader, tmp_path):
+    one = prepare(make_reader(n_subjects=5), tmp_path / "one", workers=1)
+    told = []
+    two = prepare(
+        make_reader(5), tmp_path / "two", workers=2, on_progress=lambda done, total: told.append((done, total))
+    )
+    assert two.fingerprint == one.fingerprint
+    assert two.notes == one.notes
+    assert told == [(done, 5) for done in range(1, 6)]
+
+
+@pytest.mark.slow
+def test_a_reader_that_fails_while_processes_work_leaves_nothing(make_reader, tmp_path):
+    with pytest.raises(DataError, match="third file is corrupt"):
+        prepare(make_reader(n_subjects=5, fails_after=3), tmp_path / "set", workers=2)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["raw"]
+    assert not multiprocessing.active_children()
+
+
+@pytest.mark.slow
+def test_a_process_that_is_killed_is_told_in_one_message(make_reader, tmp_path):
+    def kill(done, total):
+        for child in multiprocessing.active_children():
+            child.kill()
+
+    with pytest.raises(EcgtuneError, match="a process that prepared a person was killed.*--workers 1"):
+        prepare(make_reader(n_subjects=5), tmp_path / "set", workers=2, on_progress=kill)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["raw"]
+
+
+@pytest.mark.parametrize(("hours", "n_subjects", "expected"), [(0.1, 1, 0), (0.1, 40, 0), (2.0, 20, 4), (40.0, 1, 0)])
+def test_processes_are_started_where_the_data_are_worth_it(make_reader, monkeypatch, hours, n_subjects, expected):
+    started = []
+    monkeypatch.setattr(workers, "cpu_count", lambda: 4)
+    monkeypatch.setattr(workers, "_in_processes", lambda people, preparation, number: iter([started.append(number)]))
+    monkeypatch.setattr(workers, "prepare_person", lambda recordings, preparation: ([], []))
+    recording = Recording("p", "a", np.zeros((2, round(hours * 3600 / 2))), 1.0, leads=("I", "II"))
+    reader = make_reader(0)
+    reader.people.update({f"p{number}": [recording] for number in range(n_subjects)})
+    list(workers.prepare_people(reader, Preparation()))
+    assert started == ([expected] if expected else [])
