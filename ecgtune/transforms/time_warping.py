@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from ecgtune.transforms.interpolation import sample_at
+from ecgtune.transforms.interpolation import read_along
 
 
 def time_warping(x: Tensor, generator: torch.Generator, *, pieces: int, stretch: float) -> Tensor:
@@ -13,9 +13,8 @@ def time_warping(x: Tensor, generator: torch.Generator, *, pieces: int, stretch:
     drawn for each window. The whole is then never shorter than the window was (stretch + 1 / stretch >= 2), so
     that a crop of exactly n_times samples needs no padding.
 
-    The frequencies of a slow piece lie lower by `stretch`. Where noise is white right up to the Nyquist frequency,
-    the top of a slow piece's band is therefore empty, and that can be seen in a few samples, whatever the
-    interpolation. It is the warp itself; recorded ECG has next to nothing up there.
+    All frequencies of a piece move with its pace, which is the warp itself: mains hum at 60 Hz comes out at 57 or
+    63 Hz, and that can be seen in a few samples. See `ecgtune.transforms.interpolation` for what cannot.
 
     Args:
         x: windows [batch, n_times].
@@ -26,7 +25,7 @@ def time_warping(x: Tensor, generator: torch.Generator, *, pieces: int, stretch:
     Returns:
         [batch, n_times].
     """
-    return sample_at(x, warped_times(x, generator, pieces=pieces, stretch=stretch))
+    return read_along(x, warped_times(x, generator, pieces=pieces, stretch=stretch))
 
 
 def warped_times(x: Tensor, generator: torch.Generator, *, pieces: int, stretch: float) -> Tensor:
@@ -36,13 +35,14 @@ def warped_times(x: Tensor, generator: torch.Generator, *, pieces: int, stretch:
     """
     batch, n_times = x.shape
     span = n_times - 1
-    precise = {"device": x.device, "dtype": torch.promote_types(x.dtype, torch.float32)}
-    slow = torch.rand(batch, pieces, generator=generator, device=x.device).argsort(dim=1) < (pieces + 1) // 2
-    factor = torch.where(slow, torch.tensor(stretch, **precise), torch.tensor(1.0 / stretch, **precise))
+    device, dtype = x.device, torch.promote_types(x.dtype, torch.float32)
+    slow = torch.rand(batch, pieces, generator=generator, device=device).argsort(dim=1) < (pieces + 1) // 2
+    factor = torch.where(slow, stretch, 1.0 / stretch).to(dtype)
     end = (factor * (span / pieces)).cumsum(dim=1)
     room = (end[:, -1:] - span).clamp(min=0.0)
-    time = torch.arange(n_times, **precise) + room * torch.rand(batch, 1, generator=generator, **precise)
-    piece = torch.searchsorted(end, time).clamp(max=pieces - 1)
+    start = room * torch.rand(batch, 1, generator=generator, device=device, dtype=dtype)
+    now = start + torch.arange(n_times, device=device, dtype=dtype)
+    piece = torch.searchsorted(end, now).clamp(max=pieces - 1)
     # Counted back from the end of its piece, where the old time is known.
-    old = (piece + 1) * (span / pieces) - (end.gather(1, piece) - time) / factor.gather(1, piece)
+    old: Tensor = (piece + 1) * (span / pieces) - (end.gather(1, piece) - now) / factor.gather(1, piece)
     return old.clamp(0.0, span)
