@@ -89,7 +89,7 @@ def drive(plan: SweepPlan, observer: SweepObserver, concurrency: int) -> tuple[b
         ),
     )
     try:
-        with on_signal(interrupt):
+        with on_signal(interrupt, observer.note):
             tuner.fit()
     finally:
         record.close()

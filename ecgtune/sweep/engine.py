@@ -16,6 +16,8 @@ _SETTINGS = {
     "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
     "TUNE_GLOBAL_CHECKPOINT_S": "3600",
+    # Seconds that a worker has to finish what it is at, once the sweep is told to stop.
+    "TUNE_FORCE_TRIAL_CLEANUP_S": "3",
 }
 
 

@@ -2,7 +2,7 @@
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
@@ -36,7 +36,7 @@ class Interrupt(Stopper):
 
 
 @contextmanager
-def on_signal(interrupt: Interrupt) -> Iterator[None]:
+def on_signal(interrupt: Interrupt, tell: Callable[[str], None]) -> Iterator[None]:
     """Stop in good order at the first SIGINT or SIGTERM; the second one acts as it did before the block."""
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -46,6 +46,7 @@ def on_signal(interrupt: Interrupt) -> Iterator[None]:
 
     def first(number: int, frame: FrameType | None) -> None:
         interrupt.stopped = True
+        tell("stopping; what is finished is being written. Once more to stop at once.")
         for each, handler in before.items():
             signal.signal(each, handler)
 
