@@ -18,7 +18,9 @@ def dashboard(
 ) -> None:
     """Open TensorBoard on one, several or all sweeps; Ctrl-C ends it.
 
-    ecgtune dashboard my-pretext my-emotion
+    Its HParams page can show one sweep at a time, so name one to see that.
+
+    ecgtune dashboard my-emotion
     """
     from ecgtune.cli.console import stdout
 

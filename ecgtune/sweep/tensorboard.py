@@ -45,8 +45,9 @@ class SweepBoard:
         """A trial starts: its parameters are on the HParams page from now on."""
         with storage_errors(self._folder):
             writer = self._trials[trial_id] = SummaryWriter(str(self._folder / trial_id), flush_secs=10)
+            # TensorBoard averages over sessions of one id, so the id has to name the sweep too.
             drawn = {name: parameters[name] for name in self._varying if name in parameters}
-            _add(writer, api.hparams_pb(drawn, trial_id=trial_id))
+            _add(writer, api.hparams_pb(drawn, trial_id=f"{self._folder.parent.name}/{trial_id}"))
             writer.flush()
 
     def epoch(self, trial_id: str, epoch: int, lr: float, metrics: Mapping[str, float]) -> None:
