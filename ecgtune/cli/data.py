@@ -57,7 +57,7 @@ def prepare(
     refuse_existing(out, overwrite=overwrite)
     preparation = _preparation(normalisation, highpass, step, leads)
     reader = _open(dataset, path, {"name": name, "subjects": subjects})
-    with PeopleProgress() as progress:
+    with PeopleProgress(reader.n_subjects) as progress:
         summary = preparing.prepare(
             reader, out, preparation, overwrite=overwrite, workers=workers, on_progress=progress.show
         )

@@ -6,15 +6,19 @@ from ecgtune.cli.console import stderr
 
 
 class PeopleProgress:
-    """A bar on standard error, one step per person; nothing where that is no terminal."""
+    """A bar on standard error, one step per person; nothing where that is no terminal.
 
-    def __init__(self) -> None:
+    Args:
+        total: persons to be prepared, None where only reading tells.
+    """
+
+    def __init__(self, total: int | None) -> None:
         columns = (TextColumn("preparing"), BarColumn(), MofNCompleteColumn(), TextColumn("people"))
         console = stderr()
         self._bar = Progress(
             *columns, TimeRemainingColumn(), console=console, transient=True, disable=not console.is_terminal
         )
-        self._task = self._bar.add_task("people", total=None)
+        self._task = self._bar.add_task("people", total=total)
 
     def __enter__(self) -> "PeopleProgress":
         self._bar.start()

@@ -5,9 +5,11 @@ from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from itertools import chain
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from os import cpu_count
+from threading import current_thread, main_thread
 
 from ecgtune.data.person import WindowedRecording, prepare_person
 from ecgtune.data.preprocessing import Preparation
@@ -56,25 +58,40 @@ def _in_processes(
     people: Iterator[Sequence[Recording]], preparation: Preparation, workers: int
 ) -> Iterator[tuple[int, list[WindowedRecording], list[str]]]:
     waiting: deque[tuple[int, Future[tuple[list[WindowedRecording], list[str]]]]] = deque()
+    others = set(active_children())
+    done = False
     # A forked process would inherit whatever threads and locks this one has.
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_leave_interrupts) as pool:
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         try:
             for recordings in people:
-                waiting.append((len(recordings), pool.submit(prepare_person, recordings, preparation)))
+                with _interrupts_ignored():
+                    future = pool.submit(prepare_person, recordings, preparation)
+                waiting.append((len(recordings), future))
                 if len(waiting) > workers:
                     read, future = waiting.popleft()
                     yield read, *future.result()
             for read, future in waiting:
                 yield read, *future.result()
+            done = True
         except BrokenProcessPool as error:
             raise EcgtuneError(
                 "a process that prepared a person was killed, most likely for want of memory. "
                 "Close other programs, or prepare with --workers 1."
             ) from error
         finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+            if not done:  # interrupted, or failed elsewhere: nobody waits for what is still at work
+                for process in set(active_children()) - others:
+                    process.terminate()
 
 
-def _leave_interrupts() -> None:
-    """Ctrl-C is the parent's to answer; without this every process would print a traceback."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+@contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    """Ctrl-C is the parent's to answer: a process started in here never sees it, so it prints no traceback."""
+    if current_thread() is not main_thread():  # only there can the handler be changed
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,6 +1,11 @@
 import json
+import os
 import re
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import edfio
@@ -184,9 +189,29 @@ def test_the_real_arrhythmia_records_go_in(run_cli, real_data, tmp_path):
     assert data.good.mean() > 0.99
 
 
+@pytest.mark.slow
+def test_an_interrupt_ends_all_processes_and_leaves_nothing(real_data, tmp_path):
+    out = tmp_path / "set"
+    command = [sys.executable, "-m", "ecgtune", "data", "prepare", "wfdb", real_data / "mitdb", "--out", out]
+    process = subprocess.Popen(
+        [*map(str, command), "--workers", "2"], start_new_session=True, stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 60
+    while not any(tmp_path.iterdir()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(1.5)  # the processes are starting, the most awkward moment
+    os.killpg(process.pid, signal.SIGINT)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in told
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)
+
+
 def test_the_bar_is_silent_where_standard_error_is_no_terminal(capsys):
     console.stderr.cache_clear()
-    with PeopleProgress() as progress:
+    with PeopleProgress(3) as progress:
         progress.show(1, 3)
         progress.show(2, None)
     assert capsys.readouterr().err == ""
