@@ -46,6 +46,8 @@ def save_model(
         for name, tensors in ((ENCODER, encoder), (HEADS, heads)):
             # safetensors wants row-major tensors; convolution weights may lie channels-last.
             save_file({key: value.cpu().contiguous() for key, value in tensors.items()}, temporary / name)
+            # safetensors makes files that their owner alone can read; the rest of the folder is open to all.
+            (temporary / name).chmod(0o644)
             files[name] = {"sha256": sha256(temporary / name)}
         write_json(temporary / CARD, {"format": FORMAT, **card, "files": files})
 

@@ -31,6 +31,7 @@ def test_an_encoder_comes_back_as_it_was(model):
     assert not encoder.training
     assert card["stage"] == "pretext"
     assert sorted(p.name for p in model.iterdir()) == ["encoder.safetensors", "heads.safetensors", "model.json"]
+    assert {path.stat().st_mode & 0o777 for path in model.iterdir()} == {0o644}
 
 
 def change_card(folder: Path, **entries) -> None:
