@@ -37,12 +37,13 @@ def warped_times(x: Tensor, generator: torch.Generator, *, pieces: int, stretch:
     span = n_times - 1
     device, dtype = x.device, torch.promote_types(x.dtype, torch.float32)
     slow = torch.rand(batch, pieces, generator=generator, device=device).argsort(dim=1) < (pieces + 1) // 2
-    factor = torch.where(slow, stretch, 1.0 / stretch).to(dtype)
+    factor = torch.tensor([1.0 / stretch, stretch], device=device, dtype=dtype)[slow.long()]
+    old_end = torch.arange(1, pieces + 1, device=device, dtype=dtype) * (span / pieces)
     end = (factor * (span / pieces)).cumsum(dim=1)
     room = (end[:, -1:] - span).clamp(min=0.0)
     start = room * torch.rand(batch, 1, generator=generator, device=device, dtype=dtype)
     now = start + torch.arange(n_times, device=device, dtype=dtype)
     piece = torch.searchsorted(end, now).clamp(max=pieces - 1)
     # Counted back from the end of its piece, where the old time is known.
-    old: Tensor = (piece + 1) * (span / pieces) - (end.gather(1, piece) - now) / factor.gather(1, piece)
+    old: Tensor = old_end[piece] - (end.gather(1, piece) - now) / factor.gather(1, piece)
     return old.clamp(0.0, span)
