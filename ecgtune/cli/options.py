@@ -26,3 +26,7 @@ Address: TypeAlias = Annotated[
     str | None, typer.Option("--address", help="A running Ray cluster; default: this machine.")
 ]
 Overwrite: TypeAlias = Annotated[bool, typer.Option("--overwrite", help="Replace a sweep of the same name.")]
+Resume: TypeAlias = Annotated[
+    bool,
+    typer.Option("--resume", help="Go on with the sweep --name; with a larger --num-samples, extend it."),
+]

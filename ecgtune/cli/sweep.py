@@ -1,5 +1,6 @@
 """`ecgtune sweep`: search the configurations of one stage."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -43,6 +44,7 @@ def pretext(
     gpus_per_trial: options.GpusPerTrial = None,
     address: options.Address = None,
     overwrite: options.Overwrite = False,
+    resume: options.Resume = False,
 ) -> None:
     """Search for the pretext configuration with the best encoder's validation score.
 
@@ -51,6 +53,10 @@ def pretext(
     from ecgtune.data.generated import generated_dreamer
     from ecgtune.sweep.planning import plan_pretext
 
+    if resume:
+        given = {"--data": data, "--space": space, "--max-epochs": max_epochs, "--seed": seed, "--hold-out": hold_out}
+        _resume(results, name, given, num_samples, _resources(address, cpus_per_trial, gpus_per_trial, max_concurrent))
+        return
     chosen = _space(space, "pretext", num_samples=num_samples, max_epochs=max_epochs, seed=seed, hold_out=hold_out)
     folder = _folder(results, name, "pretext", overwrite)
     resources = _resources(address, cpus_per_trial, gpus_per_trial, max_concurrent)
@@ -89,6 +95,7 @@ def emotion(
     gpus_per_trial: options.GpusPerTrial = None,
     address: options.Address = None,
     overwrite: options.Overwrite = False,
+    resume: options.Resume = False,
 ) -> None:
     """Search for the emotion configuration with the best score over folds by person, on a pretext encoder.
 
@@ -97,6 +104,12 @@ def emotion(
     from ecgtune.sweep.folder import find_pretext_model
     from ecgtune.sweep.planning import plan_emotion
 
+    if resume:
+        given: dict[str, object]
+        given = {"--data": data, "--space": space, "--max-epochs": max_epochs, "--seed": seed, "--folds": folds}
+        given |= {"--pretext": pretext, "--target": target, "--threshold": threshold}
+        _resume(results, name, given, num_samples, _resources(address, cpus_per_trial, gpus_per_trial, max_concurrent))
+        return
     chosen = _space(space, "emotion", num_samples=num_samples, max_epochs=max_epochs, seed=seed, folds=folds)
     folder = _folder(results, name, "emotion", overwrite)
     resources = _resources(address, cpus_per_trial, gpus_per_trial, max_concurrent)
@@ -142,13 +155,30 @@ def _resources(address: str | None, cpus: int, gpus: float | None, max_concurren
     return Resources(address, cpus, gpus, max_concurrent)
 
 
-def _run(plan: "SweepPlan", overwrite: bool) -> None:
+def _resume(
+    results: Path, name: str | None, given: Mapping[str, object], num_samples: int | None, resources: "Resources"
+) -> None:
+    from ecgtune.errors import ConfigError
+    from ecgtune.sweep.folder import sweep_folder
+    from ecgtune.sweep.planning import plan_again
+
+    mistakes = [
+        f"{option} cannot change in a sweep that is resumed" for option, value in given.items() if value is not None
+    ]
+    if name is None:
+        mistakes.append("say which sweep, with --name")
+    if mistakes or name is None:
+        raise ConfigError("--resume", mistakes)
+    _run(plan_again(sweep_folder(results, name), resources, num_samples), overwrite=False, resume=True)
+
+
+def _run(plan: "SweepPlan", overwrite: bool, resume: bool = False) -> None:
     from ecgtune.cli.console import stderr, stdout
     from ecgtune.cli.progress import SweepProgress
     from ecgtune.sweep.runner import run_sweep
 
     with SweepProgress(stderr()) as progress:
-        outcome = run_sweep(plan, progress, overwrite=overwrite)
+        outcome = run_sweep(plan, progress, overwrite=overwrite, resume=resume)
     stdout().print(str(outcome.folder.path), soft_wrap=True)
     if outcome.interrupted:
         raise typer.Exit(130)

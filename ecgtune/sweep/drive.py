@@ -41,13 +41,16 @@ def drive(plan: SweepPlan, observer: SweepObserver, concurrency: int) -> tuple[b
     record = SweepRecord(
         folder, space, study, board, observer, classes=plan.job.classes, max_epochs=plan.job.max_epochs
     )
+    finished = record.restore()
+    if finished:
+        observer.note(f"{len(finished)} of {settings.num_samples} trials are finished already, and stay so.")
     for tag, figure in plan.job.figures().items():
         board.figure(tag, figure)
     observer.sweep_started(
         name=folder.name,
         folder=folder.path,
         stage=settings.stage,
-        num_samples=settings.num_samples,
+        num_samples=settings.num_samples - len(finished),
         max_epochs=plan.job.max_epochs,
         metric=settings.metric,
         mode=settings.mode,
@@ -73,7 +76,7 @@ def drive(plan: SweepPlan, observer: SweepObserver, concurrency: int) -> tuple[b
             scheduler=SCHEDULERS[settings.scheduler](record, settings, plan.job.max_epochs),
             metric=settings.metric,
             mode=settings.mode,
-            num_samples=settings.num_samples,
+            num_samples=settings.num_samples - len(finished),
             max_concurrent_trials=concurrency,
             reuse_actors=True,
             trial_name_creator=lambda trial: str(trial.config["trial_id"]),

@@ -4,14 +4,15 @@ import tomllib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ecgtune.data.generated import cache_folder
 from ecgtune.data.splits import choose_held_out
 from ecgtune.data.store import load_dataset
-from ecgtune.errors import InputError
-from ecgtune.space import SearchSpace
+from ecgtune.errors import ConfigError, InputError
+from ecgtune.space import SearchSpace, override, space_from
 from ecgtune.sweep.emotion_job import EmotionJob, open_emotion
 from ecgtune.sweep.folder import SweepFolder
 from ecgtune.sweep.plan import Resources, SweepPlan
@@ -115,6 +116,34 @@ def plan_emotion(
     }
     space = replace(space, settings=settings)
     return SweepPlan(folder, space, job, resources, (*notes, *opened.notes), lineage)
+
+
+def plan_again(folder: SweepFolder, resources: Resources, num_samples: int | None) -> SweepPlan:
+    """The plan of a sweep that exists, from its `sweep.toml`, to be resumed or extended.
+
+    Raises:
+        InputError: there is no such sweep, or its data or model are gone.
+        ConfigError: fewer trials than before.
+    """
+    content = folder.read()
+    space = space_from({key: content[key] for key in ("question", "sweep", "parameters")}, folder.definition)
+    before = space.settings.num_samples
+    if num_samples is not None:
+        if num_samples < before:
+            raise ConfigError(
+                folder.name, [f"--num-samples {num_samples} is below the {before} that it was begun with"]
+            )
+        space = replace(space, settings=override(space.settings, num_samples=num_samples))
+    job: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in content["job"].items()
+    }
+    if space.settings.stage == "pretext":
+        pretext = PretextJob(**job)
+        open_pretext(pretext)
+        return SweepPlan(folder, space, pretext, resources)
+    emotion = EmotionJob(**job)
+    open_emotion(emotion)
+    return SweepPlan(folder, space, emotion, resources, lineage=content["pretext"])
 
 
 def _data_of(model: Path) -> Path:

@@ -26,3 +26,12 @@ def promote(folder: SweepFolder, trial_id: str, epoch: int) -> None:
         raise EcgtuneError(f"{source} holds epoch {card['epoch']}, but the winner is epoch {epoch}.")
     with replaced_folder(folder.best, overwrite=True) as temporary:
         shutil.copytree(source, temporary, dirs_exist_ok=True)
+
+
+def promoted(folder: SweepFolder) -> tuple[str, int] | None:
+    """Trial and epoch of the model in `best/`, or None where there is none."""
+    try:
+        card = json.loads((folder.best / "model.json").read_text(encoding="utf-8"))
+        return str(card["sweep"]["trial"]), int(card["epoch"])
+    except (OSError, ValueError, KeyError):
+        return None

@@ -4,6 +4,7 @@ From here it goes to the study, the tables, TensorBoard, the display and the win
 disagree.
 """
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,8 +16,9 @@ from ecgtune.report.plots import confusion_figure
 from ecgtune.space import SearchSpace
 from ecgtune.sweep.events import SweepObserver, TrialView
 from ecgtune.sweep.folder import SweepFolder
-from ecgtune.sweep.promote import promote
-from ecgtune.sweep.study import SweepStudy
+from ecgtune.sweep.promote import promote, promoted
+from ecgtune.sweep.resuming import metrics_of, read_epochs, resumable_epoch
+from ecgtune.sweep.study import StoredTrial, SweepStudy
 from ecgtune.sweep.tables import EpochsTable, TrialsTable
 from ecgtune.sweep.tensorboard import SweepBoard
 from ecgtune.sweep.trial import Trial, better
@@ -67,6 +69,7 @@ class SweepRecord:
         self._table = TrialsTable(folder.trials_table, names)
         self._ends: dict[str, tuple[str, str]] = {}
         self._promoted: Winner | None = None
+        self._resumed: dict[str, Trial] = {}
         self.trials: dict[str, Trial] = {}
         self.winner: Winner | None = None
         self.confusion: list[list[int]] | None = None
@@ -79,12 +82,50 @@ class SweepRecord:
         """The next trial to run, or None when all have been handed out."""
         return self._study.ask()
 
+    def stored(self) -> list[StoredTrial]:
+        """What the study knows of the trials handed out so far."""
+        return self._study.stored()
+
+    def restore(self) -> list[Trial]:
+        """Take up the sweep where its files say it was; gives the trials that are finished already.
+
+        A trial that is not finished keeps the epochs up to its last resumable state; a worker repeats the others.
+        """
+        known = read_epochs(self._folder.epochs_table)
+        kept: list[dict[str, str]] = []
+        for stored in self._study.stored():
+            settings = self._space.settings
+            trial = Trial(stored.trial_id, stored.parameters, settings.metric, settings.mode)
+            last = None if stored.state != "RUNNING" else resumable_epoch(self._folder.trial(stored.trial_id))
+            for row in known.get(stored.trial_id, []):
+                if last is None or int(row["epoch"]) <= last:
+                    trial.add_epoch(int(row["epoch"]), metrics_of(row), 0.0)
+                    trial.seconds += float(row["seconds"])
+                    kept.append(row)
+            self._take_up(trial, stored)
+        self._epochs.rewrite(kept)
+        finished = [trial for trial in self.trials.values() if trial.state != "RUNNING"]
+        if self.winner is not None and promoted(self._folder) == (self.winner.trial_id, self.winner.epoch):
+            self._promoted = self.winner
+        return finished
+
+    def _take_up(self, trial: Trial, stored: StoredTrial) -> None:
+        if stored.state == "RUNNING":
+            self._resumed[trial.trial_id] = trial
+        else:
+            trial.state, trial.reason = stored.state, stored.reason
+            self.trials[trial.trial_id] = trial
+        if trial.best_score is not None and self._leads(trial.best_score, trial):
+            self.winner = Winner(trial.trial_id, trial.best_epoch, trial.best_score)
+
     def started(self, trial_id: str, parameters: Mapping[str, Scalar]) -> None:
         """A worker begins a trial; a second beginning of the same trial goes on where it was."""
         if trial_id in self.trials:
             return
         settings = self._space.settings
-        trial = self.trials[trial_id] = Trial(trial_id, parameters, settings.metric, settings.mode)
+        trial = self._resumed.pop(trial_id, None) or Trial(trial_id, parameters, settings.metric, settings.mode)
+        trial.started = time.monotonic() - trial.seconds
+        self.trials[trial_id] = trial
         self._board.start(trial_id, parameters)
         self._table.write(list(self.trials.values()))
         self._observer.trial_started(self._view(trial))
@@ -99,11 +140,12 @@ class SweepRecord:
         metrics = {name: float(report[name]) for name in report["metric_names"]}
         improved = trial.add_epoch(int(report["epoch"]), metrics, float(report["throughput"]))
         score = metrics[trial.metric]
-        self._study.report(trial_id, trial.epochs, score)
+        # The table first: whatever the study knows of an epoch, the table then knows too.
         self._epochs.add(trial_id, trial.epochs, float(report["lr"]), metrics, float(report["epoch_seconds"]))
+        self._study.report(trial_id, trial.epochs, score)
         self._board.epoch(trial_id, trial.epochs, float(report["lr"]), metrics)
         self._observer.epoch_finished(self._view(trial))
-        if improved and better(score, self.winner.score if self.winner else None, trial.mode):
+        if improved and self._leads(score, trial):
             self.winner = Winner(trial_id, trial.epochs, score)
             self.confusion = report["confusion"]
             self._observer.best_changed(self._view(trial), trial.epochs, score)
@@ -146,8 +188,9 @@ class SweepRecord:
             return
         promote(self._folder, self.winner.trial_id, self.winner.epoch)
         self._promoted = self.winner
-        counts = np.array(self.confusion, dtype=np.int64)
-        self._board.figure("confusion/best trial", confusion_figure(counts, self._classes), self.winner.epoch)
+        if self.confusion is not None:
+            counts = np.array(self.confusion, dtype=np.int64)
+            self._board.figure("confusion/best trial", confusion_figure(counts, self._classes), self.winner.epoch)
 
     def close(self) -> None:
         """Write what is known; trials that still run stay RUNNING."""
@@ -155,6 +198,9 @@ class SweepRecord:
         self._table.write(list(self.trials.values()))
         self._epochs.close()
         self._board.close()
+
+    def _leads(self, score: float, trial: Trial) -> bool:
+        return better(score, self.winner.score if self.winner else None, trial.mode)
 
     def _view(self, trial: Trial) -> TrialView:
         varying = {p.name: trial.parameters[p.name] for p in self._space.parameters if p.name in trial.parameters}

@@ -11,6 +11,7 @@ from ecgtune.sweep.engine import ray_session
 from ecgtune.sweep.events import SweepObserver
 from ecgtune.sweep.folder import SweepFolder
 from ecgtune.sweep.plan import SweepPlan, definition
+from ecgtune.sweep.resuming import require_same
 from ecgtune.sweep.trial import Trial
 
 
@@ -31,21 +32,29 @@ class SweepOutcome:
     interrupted: bool
 
 
-def run_sweep(plan: SweepPlan, observer: SweepObserver, *, overwrite: bool = False) -> SweepOutcome:
+def run_sweep(
+    plan: SweepPlan, observer: SweepObserver, *, overwrite: bool = False, resume: bool = False
+) -> SweepOutcome:
     """Run a sweep to its end, or until a signal.
 
     Args:
         plan: what to run.
         observer: is told what happens.
         overwrite: whether an earlier sweep of the same name may be removed first.
+        resume: whether to go on with the sweep that the folder holds; more trials than before extend it.
 
     Raises:
-        InputError: the folder exists already, or the resources do not suffice for one trial.
+        InputError: the folder exists already; what is to be resumed was defined otherwise; or the resources do not
+            suffice for one trial.
         StorageError: the disk refused a write; what was finished is on disk.
         EcgtuneError: no trial finished an epoch.
     """
     folder = plan.folder
-    _begin(folder, plan, overwrite=overwrite)
+    if resume:
+        require_same(folder, plan)
+        folder.write({**definition(plan), "created": folder.read()["created"]})
+    else:
+        _begin(folder, plan, overwrite=overwrite)
     for note in plan.notes:
         observer.note(note)
     with ray_session(plan.resources.address, os.cpu_count() or 1) as resources:

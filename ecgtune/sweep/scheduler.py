@@ -5,6 +5,7 @@ ASHA as such is Ray's (Li et al. 2020, arXiv 1810.05934). What it does not do: s
 """
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler, TrialScheduler
@@ -19,18 +20,31 @@ class _NamedEnds:
     record: SweepRecord
     max_epochs: int
 
+    def _judge(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
+        """What the scheduler itself decides."""
+        return str(TrialScheduler.CONTINUE)
+
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
         """CONTINUE or STOP."""
         if result.get("failure"):
             return str(TrialScheduler.STOP)
-        decision = str(super().on_trial_result(tune_controller, trial, result))  # type: ignore[misc]
+        decision = self._judge(tune_controller, trial, result)
         if decision == TrialScheduler.STOP and result["epoch"] < self.max_epochs:
             self.record.will_end(trial.config["trial_id"], "asha")
         return decision
 
 
+def _known(trial_id: str) -> Any:
+    """Stands for one of Ray's trials, under the id that outlives a run; the id is all that ASHA asks of it."""
+    return SimpleNamespace(trial_id=trial_id)
+
+
 class Asha(_NamedEnds, AsyncHyperBandScheduler):
-    """Asynchronous successive halving on the trial's own epoch."""
+    """Asynchronous successive halving on the trial's own epoch.
+
+    Ray's own rungs live in memory, under ids that change from run to run. Here they go by the study's trial ids, and
+    are filled again from what the study knows.
+    """
 
     def __init__(self, record: SweepRecord, settings: SweepSettings, max_epochs: int) -> None:
         super().__init__(
@@ -40,6 +54,25 @@ class Asha(_NamedEnds, AsyncHyperBandScheduler):
             reduction_factor=settings.reduction_factor,
         )
         self.record, self.max_epochs = record, max_epochs
+        self._sign = 1.0 if settings.mode == "max" else -1.0
+        for stored in record.stored():
+            for epoch, score in sorted(stored.scores.items()):
+                self._brackets[0].on_result(_known(stored.trial_id), epoch, self._sign * score)
+
+    def on_trial_add(self, tune_controller: Any, trial: Any) -> None:
+        """Under the study's id."""
+        super().on_trial_add(tune_controller, _known(trial.config["trial_id"]))
+
+    def _judge(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
+        return str(
+            AsyncHyperBandScheduler.on_trial_result(self, tune_controller, _known(trial.config["trial_id"]), result)
+        )
+
+    def on_trial_complete(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> None:
+        """Nothing to add: every epoch was judged when it came."""
+
+    def on_trial_remove(self, tune_controller: Any, trial: Any) -> None:
+        """Nothing: a trial that is removed has left its scores in the rungs."""
 
 
 class RunAll(_NamedEnds, FIFOScheduler):

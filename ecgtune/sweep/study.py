@@ -7,8 +7,11 @@ does neither.
 
 import math
 import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import optuna
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
@@ -20,11 +23,37 @@ from ecgtune.space import SearchSpace
 from ecgtune.sweep.events import TrialState as State
 from ecgtune.sweep.sampling import SEARCHERS, default_point, suggest
 
-_TOLD = {"COMPLETE": TrialState.COMPLETE, "PRUNED": TrialState.PRUNED, "FAILED": TrialState.FAIL}
+_TOLD: dict[State, TrialState] = {
+    "COMPLETE": TrialState.COMPLETE,
+    "PRUNED": TrialState.PRUNED,
+    "FAILED": TrialState.FAIL,
+}
+
+
+@dataclass(frozen=True)
+class StoredTrial:
+    """A trial as the study on disk knows it.
+
+    Args:
+        trial_id: five digits.
+        state: RUNNING where the sweep ended before the trial did.
+        reason: why it was pruned or failed.
+        parameters: drawn and fixed.
+        scores: epoch -> the metric.
+    """
+
+    trial_id: str
+    state: State
+    reason: str
+    parameters: Mapping[str, Scalar]
+    scores: Mapping[int, float]
 
 
 class SweepStudy:
     """A persistent study. Trials are known by their number with five digits, `00000` the first.
+
+    The sampler has no memory but the study: it is seeded anew for each trial by the trial's number, so that a sweep
+    taken up again draws what it would have drawn.
 
     Args:
         journal: the study's file; made if it is not there.
@@ -46,7 +75,6 @@ class SweepStudy:
             self._study = optuna.create_study(
                 study_name=journal.parent.name,
                 storage=JournalStorage(JournalFileBackend(str(journal))),
-                sampler=SEARCHERS[settings.searcher](seed),
                 direction="minimize" if settings.mode == "min" else "maximize",
                 load_if_exists=True,
             )
@@ -55,14 +83,26 @@ class SweepStudy:
                 point = default_point(space)
                 if point is not None:
                     self._study.enqueue_trial(point, user_attrs={"origin": "default configuration"})
+        self._seed = seed
         self._open: dict[str, optuna.Trial] = {}
+        running = self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        self._unfinished = [trial._trial_id for trial in running]
 
     def ask(self) -> tuple[str, dict[str, Scalar]] | None:
-        """The next trial's id and parameters, or None when all have been handed out."""
-        if len(self._handed_out()) >= self._num_samples:
-            return None
+        """The next trial's id and parameters, or None when all have been handed out.
+
+        Trials that an earlier run left unfinished come first.
+        """
         with storage_errors(self._journal.parent):
-            trial = self._study.ask()
+            if self._unfinished:
+                trial = optuna.Trial(self._study, self._unfinished.pop(0))
+            else:
+                number = len(self._handed_out())
+                if number >= self._num_samples:
+                    return None
+                draw = int(np.random.SeedSequence([self._seed, number]).generate_state(1)[0])
+                self._study.sampler = SEARCHERS[self._space.settings.searcher](draw)
+                trial = self._study.ask()
             trial_id = f"{trial.number:05d}"
             self._open[trial_id] = trial
             return trial_id, suggest(trial, self._space)
@@ -87,6 +127,20 @@ class SweepStudy:
             if reason:
                 trial.set_user_attr("reason", reason)
             self._study.tell(trial, score if state == "COMPLETE" else None, state=_TOLD[state])
+
+    def stored(self) -> list[StoredTrial]:
+        """The trials handed out so far, in their order."""
+        names = {state.name: name for name, state in _TOLD.items()}
+        return [
+            StoredTrial(
+                trial_id=f"{trial.number:05d}",
+                state=names.get(trial.state.name, "RUNNING"),
+                reason=str(trial.user_attrs.get("reason", "")),
+                parameters={**self._space.fixed, **trial.params},
+                scores=trial.intermediate_values,
+            )
+            for trial in self._handed_out()
+        ]
 
     def _handed_out(self) -> list[optuna.trial.FrozenTrial]:
         waiting = (TrialState.WAITING,)

@@ -4,7 +4,7 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TextIO
+from typing import Literal, TextIO
 
 from ecgtune.files import storage_errors, write_text
 from ecgtune.sweep.trial import Trial
@@ -67,12 +67,26 @@ class EpochsTable:
             "seconds": f"{seconds:.4f}",
         }
         with storage_errors(self._path.parent):
-            if self._writer is None or self._file is None:
-                self._file = self._path.open("w", encoding="utf-8", newline="")
-                self._writer = csv.DictWriter(self._file, list(row), lineterminator="\n")
+            if self._writer is None:
+                self._writer = self._open(list(row), "w")
                 self._writer.writeheader()
             self._writer.writerow(row)
-            self._file.flush()
+            if self._file is not None:
+                self._file.flush()
+
+    def rewrite(self, rows: Sequence[Mapping[str, str]]) -> None:
+        """Replace the file by these rows, in its own form, and go on after them."""
+        if rows:
+            text = io.StringIO()
+            writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
+            write_text(self._path, text.getvalue())
+            self._writer = self._open(list(rows[0]), "a")
+
+    def _open(self, columns: list[str], mode: Literal["a", "w"]) -> "csv.DictWriter[str]":
+        self._file = self._path.open(mode, encoding="utf-8", newline="")
+        return csv.DictWriter(self._file, columns, lineterminator="\n")
 
     def close(self) -> None:
         """Close the file, if any row was written."""

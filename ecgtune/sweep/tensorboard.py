@@ -92,7 +92,7 @@ def _end(status: int) -> Summary:
 
 def _add(writer: SummaryWriter, summary: Any) -> None:
     # The HParams messages of TensorBoard itself: `SummaryWriter.add_hparams` would open a run of its own.
-    writer._get_file_writer().add_summary(summary)
+    writer._get_file_writer().add_summary(summary)  # type: ignore[no-untyped-call]
 
 
 def _tag(metric: str) -> str:

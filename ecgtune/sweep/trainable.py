@@ -46,11 +46,11 @@ def run_trial(
             if keeper.is_best(result):
                 job.save(folder / "best", parameters, result, origin)
             failure = "" if _finite(result, metric) else "nan"
-            if not failure:
-                keeper.keep_state(result)
             tune.report(_report(result, failure))
             if failure:
                 return
+            # Now the driver has the epoch on disk. A state from before could be ahead of what is known.
+            keeper.keep_state(result)
         keeper.drop_state()
     except (MemoryError, torch.OutOfMemoryError) as error:
         tune.report({"epoch": epoch, "failure": "out_of_memory", "message": _one_line(error)})

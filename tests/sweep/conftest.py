@@ -1,5 +1,6 @@
 """Plans of a job whose curves are known, and a display that remembers."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -36,23 +37,26 @@ def listener():
     return Listener()
 
 
+def make_plan(
+    place: Path, *habits, name="curves", max_concurrent=2, max_epochs=4, folder=None, **settings
+) -> SweepPlan:
+    """A plan of the known curves below `place`: learning rates and habits to choose from."""
+    values = {"num_samples": 6, "scheduler": "none", "searcher": "random", "metric": "val_loss", "mode": "min"}
+    space = SearchSpace(
+        path=Path("curves.toml"),
+        question="",
+        settings=SweepSettings(stage="pretext", max_epochs=max_epochs, **{**values, **settings}),
+        parameters=(
+            Float("pretext/adam/lr", 1e-5, 1e-1, log=True),
+            Categorical("pretext/batch_size", habits or (HEALTHY,)),
+        ),
+        fixed={"pretext/encoder/pool_stride": 8},
+    )
+    where = SweepFolder(folder or place / "results" / name)
+    return SweepPlan(where, space, CurveJob(max_epochs), Resources(max_concurrent=max_concurrent))
+
+
 @pytest.fixture
 def curve_plan(tmp_path: Path):
-    """Make a plan of the known curves: learning rates and habits to choose from."""
-
-    def make(*habits, name="curves", max_concurrent=2, max_epochs=4, folder=None, **settings):
-        values = {"num_samples": 6, "scheduler": "none", "searcher": "random", "metric": "val_loss", "mode": "min"}
-        space = SearchSpace(
-            path=Path("curves.toml"),
-            question="",
-            settings=SweepSettings(stage="pretext", max_epochs=max_epochs, **{**values, **settings}),
-            parameters=(
-                Float("pretext/adam/lr", 1e-5, 1e-1, log=True),
-                Categorical("pretext/batch_size", habits or (HEALTHY,)),
-            ),
-            fixed={"pretext/encoder/pool_stride": 8},
-        )
-        place = SweepFolder(folder or tmp_path / "results" / name)
-        return SweepPlan(place, space, CurveJob(max_epochs), Resources(max_concurrent=max_concurrent))
-
-    return make
+    """`make_plan` in the test's own folder."""
+    return partial(make_plan, tmp_path)

@@ -1,0 +1,68 @@
+"""Reading back what a sweep had written when it ended early, and whether it is still the same sweep."""
+
+import csv
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ecgtune.errors import InputError
+from ecgtune.sweep.folder import SweepFolder
+from ecgtune.sweep.plan import SweepPlan, definition
+from ecgtune.training.checkpoint import load_state
+
+
+def read_epochs(path: Path) -> dict[str, list[dict[str, str]]]:
+    """The rows of `epochs.csv` by trial, in their order; a torn last line is left out."""
+    rows: dict[str, list[dict[str, str]]] = {}
+    if path.is_file():
+        text = path.read_text(encoding="utf-8")
+        whole = text[: text.rfind("\n") + 1]
+        for row in csv.DictReader(whole.splitlines()):
+            rows.setdefault(row["trial_id"], []).append(row)
+    return rows
+
+
+def metrics_of(row: Mapping[str, str]) -> dict[str, float]:
+    """The metrics in a row of `epochs.csv`."""
+    others = ("trial_id", "epoch", "lr", "seconds")
+    return {name: float(value) for name, value in row.items() if name not in others}
+
+
+def resumable_epoch(trial: Path) -> int:
+    """The last epoch that a trial can go on from: 0 where it has to begin again."""
+    try:
+        state = load_state(trial / "state.pt")
+    except InputError:
+        return 0
+    return 0 if state is None else int(state["training"]["epoch"])
+
+
+def require_same(folder: SweepFolder, plan: SweepPlan) -> None:
+    """Refuse to go on with a sweep whose space, settings or data are no longer what they were.
+
+    Only the number of trials may change, upwards.
+
+    Raises:
+        InputError: with every difference.
+    """
+    before, now = _identity(folder.read()), _identity(definition(plan))
+    differences = [
+        f"{name}: {before.get(name, 'nothing')} then, {now.get(name, 'nothing')} now"
+        for name in sorted({*before, *now})
+        if before.get(name) != now.get(name)
+    ]
+    if differences:
+        listed = "\n".join(f"  - {difference}" for difference in differences)
+        raise InputError(f"{folder.name} cannot be resumed, because it has changed. Choose another --name.\n{listed}")
+
+
+def _identity(content: Mapping[str, Any]) -> dict[str, Any]:
+    """What makes a sweep the same, flat: settings but for the number of trials, space, job, data."""
+    flat: dict[str, Any] = {}
+    for table in ("sweep", "parameters", "job"):
+        for key, value in content.get(table, {}).items():
+            flat[f"{table}: {key}"] = value
+    flat.pop("sweep: num_samples", None)
+    for number, data in enumerate(content.get("data", [])):
+        flat[f"data {number}: fingerprint"] = data["fingerprint"]
+    return flat
