@@ -1,5 +1,7 @@
 """`ecgtune sweep`: search the configurations of one stage."""
 
+import shlex
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -177,8 +179,9 @@ def _run(plan: "SweepPlan", overwrite: bool, resume: bool = False) -> None:
     from ecgtune.cli.progress import SweepProgress
     from ecgtune.sweep.runner import run_sweep
 
+    command = shlex.join(["ecgtune", *sys.argv[1:]])
     with SweepProgress(stderr()) as progress:
-        outcome = run_sweep(plan, progress, overwrite=overwrite, resume=resume)
+        outcome = run_sweep(replace(plan, command=command), progress, overwrite=overwrite, resume=resume)
     stdout().print(str(outcome.folder.path), soft_wrap=True)
     if outcome.interrupted:
         raise typer.Exit(130)

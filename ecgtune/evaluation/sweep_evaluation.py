@@ -14,6 +14,7 @@ from ecgtune.evaluation.table import Candidate, Row, evaluate_predictions
 from ecgtune.space import SearchSpace, space_from
 from ecgtune.sweep.emotion_job import EmotionJob, open_emotion
 from ecgtune.sweep.folder import SweepFolder
+from ecgtune.sweep.paths import job_entries
 from ecgtune.training.checkpoint import load_card
 from ecgtune.training.predictions import PREDICTIONS
 
@@ -108,7 +109,7 @@ def _definition(folder: SweepFolder) -> tuple[SearchSpace, EmotionJob]:
     if not (folder.best / "model.json").is_file():
         raise InputError(f"{folder.name} has no best model yet; let the sweep finish a trial first.")
     space = space_from({key: content[key] for key in ("question", "sweep", "parameters")}, folder.definition)
-    return space, EmotionJob(**content["job"])
+    return space, EmotionJob(**job_entries(content["job"], folder))
 
 
 def _metric(space: SearchSpace) -> Metric:

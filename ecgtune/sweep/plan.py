@@ -1,18 +1,16 @@
 """Everything that defines a sweep, resolved before anything is written or started."""
 
-import platform
-import subprocess
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-import ecgtune
 from ecgtune.data.store import load_dataset
 from ecgtune.space import SearchSpace, as_toml
 from ecgtune.sweep.folder import SweepFolder
 from ecgtune.sweep.job import Job
+from ecgtune.sweep.paths import job_content, portable
+from ecgtune.sweep.provenance import machine, versions
 
 
 @dataclass(frozen=True)
@@ -43,6 +41,7 @@ class SweepPlan:
         resources: what it may use.
         notes: what the user should know before it starts.
         lineage: for the emotion stage, where the pretext model comes from.
+        command: what the user typed.
     """
 
     folder: SweepFolder
@@ -51,6 +50,7 @@ class SweepPlan:
     resources: Resources
     notes: tuple[str, ...] = ()
     lineage: dict[str, Any] | None = None
+    command: str = ""
 
 
 def definition(plan: SweepPlan) -> dict[str, Any]:
@@ -59,34 +59,20 @@ def definition(plan: SweepPlan) -> dict[str, Any]:
     content: dict[str, Any] = {
         "name": plan.folder.name,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": plan.command,
         **as_toml(plan.space),
-        "job": _plain(plan.job),
+        "job": job_content(asdict(cast(Any, plan.job)), plan.folder),
         "data": [
-            {"name": d.name, "folder": str(d.folder), "fingerprint": d.fingerprint, "n_windows": len(d.windows)}
-            for d in datasets
+            {
+                "name": dataset.name,
+                "folder": portable(dataset.folder, plan.folder),
+                "fingerprint": dataset.fingerprint,
+                "n_windows": len(dataset.windows),
+            }
+            for dataset in datasets
         ],
         "resources": {key: value for key, value in asdict(plan.resources).items() if value is not None},
-        "versions": {
-            "ecgtune": ecgtune.__version__,
-            "python": platform.python_version(),
-            **{name: version(name) for name in ("ray", "optuna", "torch", "numpy")},
-        },
+        "machine": machine(),
+        "versions": versions(),
     }
-    if plan.lineage is not None:
-        content["pretext"] = plan.lineage
-    commit = _commit()
-    if commit:
-        content["versions"]["commit"] = commit
-    return content
-
-
-def _plain(job: Any) -> dict[str, Any]:
-    return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(job).items()}
-
-
-def _commit() -> str:
-    root = Path(ecgtune.__file__).resolve().parent.parent
-    if not (root / ".git").exists():
-        return ""
-    asked = subprocess.run(["git", "-C", str(root), "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
-    return asked.stdout.strip()
+    return content if plan.lineage is None else content | {"pretext": plan.lineage}

@@ -1,10 +1,8 @@
 """From what the user asked for to a resolved sweep; nothing is written here."""
 
-import tomllib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -15,6 +13,7 @@ from ecgtune.errors import ConfigError, InputError
 from ecgtune.space import SearchSpace, override, space_from
 from ecgtune.sweep.emotion_job import EmotionJob, open_emotion
 from ecgtune.sweep.folder import SweepFolder
+from ecgtune.sweep.paths import job_entries, portable
 from ecgtune.sweep.plan import Resources, SweepPlan
 from ecgtune.sweep.pretext_job import PretextJob, open_pretext
 from ecgtune.training.checkpoint import load_card
@@ -109,7 +108,7 @@ def plan_emotion(
     )
     opened = open_emotion(job)
     lineage = {
-        "model": str(model.resolve()),
+        "model": portable(model, folder),
         "random_weights": random_weights,
         "encoder_sha256": load_card(model)["files"]["encoder.safetensors"]["sha256"],
         **{f"sweep_{key}": value for key, value in card.get("sweep", {}).items()},
@@ -134,9 +133,7 @@ def plan_again(folder: SweepFolder, resources: Resources, num_samples: int | Non
                 folder.name, [f"--num-samples {num_samples} is below the {before} that it was begun with"]
             )
         space = replace(space, settings=override(space.settings, num_samples=num_samples))
-    job: dict[str, Any] = {
-        key: tuple(value) if isinstance(value, list) else value for key, value in content["job"].items()
-    }
+    job = job_entries(content["job"], folder)
     if space.settings.stage == "pretext":
         pretext = PretextJob(**job)
         open_pretext(pretext)
@@ -147,9 +144,9 @@ def plan_again(folder: SweepFolder, resources: Resources, num_samples: int | Non
 
 
 def _data_of(model: Path) -> Path:
-    definition = model.parent / "sweep.toml"
-    if definition.is_file():
-        for folder in tomllib.loads(definition.read_text(encoding="utf-8"))["job"]["data"]:
+    sweep = SweepFolder(model.parent)
+    if sweep.definition.is_file():
+        for folder in job_entries(sweep.read()["job"], sweep)["data"]:
             if load_dataset(Path(folder)).targets:
                 return Path(folder)
     raise InputError(

@@ -1,0 +1,52 @@
+"""Paths in `sweep.toml`: relative to the sweep's folder, so that a project can be moved as a whole."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ecgtune.sweep.folder import SweepFolder
+
+# The entries of a job that hold a path, or several.
+JOB_PATHS = ("data", "model")
+
+
+def portable(path: str | Path, folder: SweepFolder) -> str:
+    """A path as it is written: relative to the sweep's folder where both lie in the project, else absolute.
+
+    The project is the folder that holds the results folder.
+    """
+    absolute = Path(path).resolve()
+    project = folder.path.resolve().parent.parent
+    if project in absolute.parents:
+        return Path(os.path.relpath(absolute, folder.path.resolve())).as_posix()
+    return str(absolute)
+
+
+def located(text: str, folder: SweepFolder) -> str:
+    """The absolute path that `portable` wrote."""
+    return str((folder.path / text).resolve())
+
+
+def job_entries(content: Mapping[str, Any], folder: SweepFolder) -> dict[str, Any]:
+    """The entries of a job as its class takes them: paths absolute, lists as tuples."""
+    entries: dict[str, Any] = {}
+    for key, value in content.items():
+        if key in JOB_PATHS:
+            entries[key] = (
+                tuple(located(p, folder) for p in value) if isinstance(value, list) else located(value, folder)
+            )
+        else:
+            entries[key] = tuple(value) if isinstance(value, list) else value
+    return entries
+
+
+def job_content(entries: Mapping[str, Any], folder: SweepFolder) -> dict[str, Any]:
+    """The entries of a job as they are written: paths portable, tuples as lists."""
+    content: dict[str, Any] = {}
+    for key, value in entries.items():
+        if key in JOB_PATHS:
+            content[key] = portable(value, folder) if isinstance(value, str) else [portable(p, folder) for p in value]
+        else:
+            content[key] = list(value) if isinstance(value, tuple) else value
+    return content
