@@ -29,7 +29,7 @@ def evaluate(
     ecgtune evaluate my-emotion
     """
     from ecgtune.cli.console import stderr, stdout
-    from ecgtune.data.generated import cache_folder
+    from ecgtune.data.cache import cache_folder
     from ecgtune.evaluation.sweep_evaluation import evaluate_sweeps
     from ecgtune.files import write_json
     from ecgtune.sweep.folder import sweep_folder

@@ -1,22 +1,15 @@
 """A small generated DREAMER, made once and kept, so that a sweep runs where no data are at hand."""
 
-import os
 from pathlib import Path
 
-from platformdirs import user_cache_dir
-
 from ecgtune import __version__
+from ecgtune.data.cache import cache_folder
 from ecgtune.data.dreamer import open_dreamer
 from ecgtune.data.prepare import prepare
 from ecgtune.data.preprocessing import Preparation
 from ecgtune.data.synthetic.dreamer import write_dreamer
 
 SUBJECTS, MINUTES, SEED, EFFECT = 12, 3.0, 0, 1.0
-
-
-def cache_folder() -> Path:
-    """Where things are kept that can be made again: `ECGTUNE_CACHE`, or the user's cache folder."""
-    return Path(os.environ.get("ECGTUNE_CACHE") or user_cache_dir("ecgtune"))
 
 
 def generated_dreamer() -> Path:

@@ -1,16 +1,15 @@
 """What a frozen encoder says of every window of a data set: computed once, kept on disk."""
 
 import hashlib
-import os
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-import platformdirs
 import torch
 from numpy.typing import NDArray
 
 from ecgtune.config import EncoderConfig
+from ecgtune.data.cache import cache_folder
 from ecgtune.data.store import WindowDataset
 from ecgtune.files import replaced
 from ecgtune.models import Encoder
@@ -21,12 +20,6 @@ from ecgtune.training.loop import Progress
 _BATCH = 16
 # Part of every key: raise it when what is computed changes.
 _VERSION = 1
-
-
-def default_cache() -> Path:
-    """The folder for embeddings: `ECGTUNE_CACHE`, else the user's cache folder."""
-    chosen = os.environ.get("ECGTUNE_CACHE")
-    return Path(chosen) if chosen else Path(platformdirs.user_cache_dir("ecgtune"))
 
 
 def encoder_fingerprint(encoder: Encoder, architecture: EncoderConfig) -> str:
@@ -54,14 +47,14 @@ def summaries(
         encoder: on the CPU; evaluated in evaluation mode.
         architecture: of the encoder.
         dataset: the windows.
-        cache: where embeddings are kept; None means `default_cache()`.
+        cache: where embeddings are kept; None means `cache_folder()`.
         progress: called while they are computed.
 
     Raises:
         StorageError: the cache folder cannot be written.
     """
     key = f"{_VERSION}|{encoder_fingerprint(encoder, architecture)}|{dataset.fingerprint}"
-    path = (cache or default_cache()) / f"summaries-{hashlib.sha256(key.encode()).hexdigest()[:40]}.npy"
+    path = (cache or cache_folder()) / f"summaries-{hashlib.sha256(key.encode()).hexdigest()[:40]}.npy"
     known = _read(path, len(dataset.windows))
     if known is not None:
         return known

@@ -122,7 +122,7 @@ def emotion_data(
         n_folds: 2 or more.
         seed: of the dealing of people to folds.
         transductive: validate on people that the encoder has seen, too; the result is marked.
-        cache: where summaries are kept; None means `ecgtune.training.embed.default_cache()`.
+        cache: where summaries are kept; None means `ecgtune.data.cache.cache_folder()`.
         progress: called while summaries are computed.
 
     Raises:

@@ -1,5 +1,7 @@
 """An encoder with random weights, as a model: the baseline that a pretext-trained encoder has to beat."""
 
+import hashlib
+import json
 from pathlib import Path
 
 from ecgtune.config import EncoderConfig
@@ -9,7 +11,7 @@ from ecgtune.training.seed import derive, torch_generator
 
 
 def random_encoder(model: Path, seed: int, cache: Path) -> Path:
-    """A model folder with the architecture of `model` and fresh weights, made once and kept.
+    """A model folder like `model`, of the same architecture and subjects, with fresh weights; made once and kept.
 
     Args:
         model: a pretext model's folder.
@@ -22,7 +24,9 @@ def random_encoder(model: Path, seed: int, cache: Path) -> Path:
     """
     card = load_card(model)
     architecture = card["architecture"]["encoder"]
-    name = f"{derive(seed, 'random encoder ' + repr(sorted(architecture.items()))):016x}"
+    # All that the card takes from the source: two models that differ in it must not share a folder.
+    taken = json.dumps([architecture, card["preprocessing"], card["subjects"]], sort_keys=True)
+    name = f"{derive(seed, 'random encoder ' + hashlib.sha256(taken.encode()).hexdigest()):016x}"
     folder = cache / "random-encoders" / name
     if not (folder / "model.json").is_file():
         encoder = build_encoder(EncoderConfig(**architecture), torch_generator(seed, "random encoder"))

@@ -64,10 +64,3 @@ def test_batch_norm_is_used_as_learned_and_left_so(make_dataset, tmp_path):
     compute(encoder, make_dataset(subjects=1, per_class=1), tmp_path, config)
     assert encoder.training
     assert all(torch.equal(value, before[name]) for name, value in encoder.state_dict().items())
-
-
-def test_the_cache_folder(monkeypatch, tmp_path):
-    monkeypatch.setenv("ECGTUNE_CACHE", str(tmp_path))
-    assert embed.default_cache() == tmp_path
-    monkeypatch.delenv("ECGTUNE_CACHE")
-    assert embed.default_cache().name == "ecgtune"
