@@ -140,7 +140,7 @@ def test_6_the_evaluation_has_the_baselines(cli, place):
     names = ["second: winner", "random: winner", "majority class", "heart rate alone", "random encoder 1, same head"]
     for name in names:
         assert name in shown
-    assert "choosing the best of 4 trials is worth" in shown
+    assert "choosing the best of 4 trials by balanced accuracy is worth" in shown
     content = json.loads((place / "results/second/evaluation.json").read_text())
     (majority,) = [row for row in content["rows"] if row["name"] == "majority class"]
     assert majority["windows"]["balanced_accuracy"]["value"] == 0.5

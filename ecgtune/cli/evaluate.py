@@ -10,9 +10,6 @@ import typer
 from ecgtune.cli import options
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
-    from ecgtune.evaluation.statistics import Interval
     from ecgtune.evaluation.sweep_evaluation import SweepEvaluation
 
 
@@ -29,6 +26,7 @@ def evaluate(
     ecgtune evaluate my-emotion
     """
     from ecgtune.cli.console import stderr, stdout
+    from ecgtune.cli.evaluate_view import sentences, table
     from ecgtune.data.cache import cache_folder
     from ecgtune.evaluation.sweep_evaluation import evaluate_sweeps
     from ecgtune.files import write_json
@@ -46,39 +44,9 @@ def evaluate(
         return
     console = stdout()
     console.print(f"[bold]{folders[0].name}[/]: {evaluation.target}, {evaluation.n_folds} folds by person")
-    console.print(_table(evaluation))
-    for name, estimate in evaluation.selection.items():
-        accuracy, auc = estimate.corrected["balanced_accuracy"], estimate.corrected["auc"]
-        console.print(
-            f"{name}: choosing the best of {evaluation.n_trials[name]} trials is worth a balanced accuracy of "
-            f"{_show(accuracy)} and an AUC of {_show(auc)} on people who had no part in the choice.",
-            soft_wrap=True,
-        )
-    console.print(
-        "Intervals: 95 %, by resampling people. Each trial's best epoch was chosen on the people it is scored on, "
-        "so winners, defaults and random encoders are all a little optimistic. * uses a person's other windows too.",
-        soft_wrap=True,
-    )
-
-
-def _table(evaluation: "SweepEvaluation") -> "Table":
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False)
-    table.add_column("", no_wrap=True)
-    for heading in ("balanced accuracy", "AUC"):
-        table.add_column(heading, no_wrap=True)
-    for row in evaluation.rows:
-        table.add_row(
-            row.name + (" *" if row.transductive else ""),
-            _show(row.windows["balanced_accuracy"]),
-            _show(row.windows["auc"]),
-        )
-    return table
-
-
-def _show(interval: "Interval") -> str:
-    return f"{interval.value:.3f} [{interval.low:.3f}, {interval.high:.3f}]"
+    console.print(table(evaluation))
+    for sentence in sentences(evaluation):
+        console.print(sentence, soft_wrap=True, markup=False)
 
 
 def _plain(evaluation: "SweepEvaluation") -> dict[str, Any]:

@@ -26,7 +26,7 @@ def stored(model: Path, data: EmotionData) -> NDArray[np.float32]:
     """A model's out-of-fold probabilities [n] in the order of `data`.
 
     Raises:
-        InputError: they belong to other windows or other folds.
+        InputError: they belong to other windows, classes or folds.
     """
     table = read_predictions(model / PREDICTIONS)
     order = {int(row): index for index, row in enumerate(data.rows)}
@@ -34,6 +34,11 @@ def stored(model: Path, data: EmotionData) -> NDArray[np.float32]:
         index = np.array([order[int(row)] for row in table["row"]], dtype=np.intp)
     except KeyError as error:
         raise InputError(f"{model} predicts windows that the data set does not have; was it prepared anew?") from error
+    if not np.array_equal(data.classes[index], table["truth"]):
+        raise InputError(
+            f"{model} predicts other classes: its target, its threshold or its data are not those of the sweep that "
+            "it is compared with. Evaluate it by itself."
+        )
     if not np.array_equal(data.fold_of[index] + 1, table["fold"]):
         raise InputError(
             f"{model} was trained on other folds, so it cannot be compared. Use the same --seed and --folds."

@@ -6,17 +6,18 @@ from pathlib import Path
 
 import numpy as np
 
-from ecgtune.data.generated import cache_folder
+from ecgtune.data.cache import cache_folder
 from ecgtune.data.splits import choose_held_out
 from ecgtune.data.store import load_dataset
 from ecgtune.errors import ConfigError, InputError
 from ecgtune.space import SearchSpace, override, space_from
 from ecgtune.sweep.emotion_job import EmotionJob, open_emotion
 from ecgtune.sweep.folder import SweepFolder
+from ecgtune.sweep.lineage import require_same_encoder
 from ecgtune.sweep.paths import job_entries, portable
 from ecgtune.sweep.plan import Resources, SweepPlan
 from ecgtune.sweep.pretext_job import PretextJob, open_pretext
-from ecgtune.training.checkpoint import load_card
+from ecgtune.training.checkpoint import ENCODER, load_card
 from ecgtune.training.emotion_data import seen_by
 from ecgtune.training.random_encoder import random_encoder
 
@@ -110,7 +111,7 @@ def plan_emotion(
     lineage = {
         "model": portable(model, folder),
         "random_weights": random_weights,
-        "encoder_sha256": load_card(model)["files"]["encoder.safetensors"]["sha256"],
+        "encoder_sha256": load_card(model)["files"][ENCODER]["sha256"],
         **{f"sweep_{key}": value for key, value in card.get("sweep", {}).items()},
     }
     space = replace(space, settings=settings)
@@ -121,7 +122,7 @@ def plan_again(folder: SweepFolder, resources: Resources, num_samples: int | Non
     """The plan of a sweep that exists, from its `sweep.toml`, to be resumed or extended.
 
     Raises:
-        InputError: there is no such sweep, or its data or model are gone.
+        InputError: there is no such sweep, or its data or model are gone or replaced.
         ConfigError: fewer trials than before.
     """
     content = folder.read()
@@ -139,6 +140,7 @@ def plan_again(folder: SweepFolder, resources: Resources, num_samples: int | Non
         open_pretext(pretext)
         return SweepPlan(folder, space, pretext, resources)
     emotion = EmotionJob(**job)
+    require_same_encoder(folder, content)
     open_emotion(emotion)
     return SweepPlan(folder, space, emotion, resources, lineage=content["pretext"])
 
