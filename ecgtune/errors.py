@@ -7,7 +7,7 @@ The command line shows the message alone, without a traceback, and exits with `e
     │   ├── DataError       a recording, a data file or a data-set folder
     │   ├── ConfigError     a parameter, a configuration or search-space file
     │   └── LeakError       a split that puts one person on both sides
-    └── StorageError (1: the disk refused a write)
+    └── StorageError (2: the place that the user gave cannot be written)
 
 A message says what is wrong, where, what is allowed and what to do.
 """
@@ -57,4 +57,6 @@ class LeakError(InputError):
 
 
 class StorageError(EcgtuneError):
-    """The disk refused a write."""
+    """The disk refused a write: no space, no quota, no permission."""
+
+    exit_code: ClassVar[int] = 2

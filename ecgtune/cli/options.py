@@ -17,7 +17,10 @@ Seed: TypeAlias = Annotated[int | None, typer.Option("--seed", min=0, help="Of e
 MaxConcurrent: TypeAlias = Annotated[
     int | None, typer.Option("--max-concurrent", min=1, help="Trials at once; default: as many as fit.")
 ]
-CpusPerTrial: TypeAlias = Annotated[int, typer.Option("--cpus-per-trial", min=1, help="CPUs, and threads, per trial.")]
+CpusPerTrial: TypeAlias = Annotated[
+    int | None,
+    typer.Option("--cpus-per-trial", min=1, help="CPUs, and threads, per trial; default: what the trials leave free."),
+]
 GpusPerTrial: TypeAlias = Annotated[
     float | None,
     typer.Option("--gpus-per-trial", min=0, help="GPUs per trial, may be a fraction; default: 1 where there is one."),

@@ -42,7 +42,7 @@ def pretext(
         ),
     ] = None,
     max_concurrent: options.MaxConcurrent = None,
-    cpus_per_trial: options.CpusPerTrial = 1,
+    cpus_per_trial: options.CpusPerTrial = None,
     gpus_per_trial: options.GpusPerTrial = None,
     address: options.Address = None,
     overwrite: options.Overwrite = False,
@@ -57,6 +57,7 @@ def pretext(
 
     if resume:
         given = {"--data": data, "--space": space, "--max-epochs": max_epochs, "--seed": seed, "--hold-out": hold_out}
+        given["--overwrite"] = overwrite or None
         _resume(results, name, given, num_samples, _resources(address, cpus_per_trial, gpus_per_trial, max_concurrent))
         return
     chosen = _space(space, "pretext", num_samples=num_samples, max_epochs=max_epochs, seed=seed, hold_out=hold_out)
@@ -93,7 +94,7 @@ def emotion(
     max_epochs: options.MaxEpochs = None,
     seed: options.Seed = None,
     max_concurrent: options.MaxConcurrent = None,
-    cpus_per_trial: options.CpusPerTrial = 1,
+    cpus_per_trial: options.CpusPerTrial = None,
     gpus_per_trial: options.GpusPerTrial = None,
     address: options.Address = None,
     overwrite: options.Overwrite = False,
@@ -110,6 +111,8 @@ def emotion(
         given: dict[str, object]
         given = {"--data": data, "--space": space, "--max-epochs": max_epochs, "--seed": seed, "--folds": folds}
         given |= {"--pretext": pretext, "--target": target, "--threshold": threshold}
+        given |= {"--transductive": transductive or None, "--random-encoder": random_encoder or None}
+        given["--overwrite"] = overwrite or None
         _resume(results, name, given, num_samples, _resources(address, cpus_per_trial, gpus_per_trial, max_concurrent))
         return
     chosen = _space(space, "emotion", num_samples=num_samples, max_epochs=max_epochs, seed=seed, folds=folds)
@@ -147,7 +150,7 @@ def _folder(results: Path, name: str | None, stage: Stage, overwrite: bool) -> "
     return folder
 
 
-def _resources(address: str | None, cpus: int, gpus: float | None, max_concurrent: int | None) -> "Resources":
+def _resources(address: str | None, cpus: int | None, gpus: float | None, max_concurrent: int | None) -> "Resources":
     import torch
 
     from ecgtune.sweep.plan import Resources

@@ -58,16 +58,18 @@ def drive(plan: SweepPlan, observer: SweepObserver, concurrency: int) -> tuple[b
         throughput_unit="views/s" if settings.stage == "pretext" else "windows/s",
     )
     interrupt = Interrupt()
+    threads = resources.cpus_per_trial or 1
     trainable = tune.with_parameters(
         run_trial,
         job=plan.job,
         sweep=str(folder.path.resolve()),
         metric=settings.metric,
         mode=settings.mode,
-        threads=resources.cpus_per_trial,
+        threads=threads,
+        device="cuda" if resources.gpus_per_trial else "cpu",
         state_seconds=STATE_SECONDS,
     )
-    needs = {"cpu": resources.cpus_per_trial, "gpu": resources.gpus_per_trial}
+    needs = {"cpu": threads, "gpu": resources.gpus_per_trial}
     scratch = Path(tempfile.mkdtemp(prefix="ecgtune-ray-"))
     tuner = tune.Tuner(
         tune.with_resources(trainable, needs),

@@ -10,7 +10,6 @@ from ecgtune.config import EmotionConfig, Scalar, configure
 from ecgtune.data.store import load_dataset
 from ecgtune.training.emotion_data import EmotionData, emotion_data
 from ecgtune.training.finetune import finetune
-from ecgtune.training.predictions import PREDICTIONS, write_predictions
 from ecgtune.training.result import EpochResult
 from ecgtune.training.save import save_emotion
 
@@ -62,13 +61,10 @@ class EmotionJob:
         )
 
     def save(self, folder: Path, parameters: Mapping[str, Scalar], result: EpochResult, origin: dict[str, Any]) -> None:
-        """See `Job`; the out-of-fold predictions are written beside the model."""
+        """See `Job`; the out-of-fold predictions lie beside the model."""
         data = open_emotion(self)
         config = configure(EmotionConfig, parameters, where="trial")
         save_emotion(folder, config, data, result, seed=self.seed, sweep=origin)
-        predictions = result.snapshot().predictions
-        if predictions is not None:
-            write_predictions(folder / PREDICTIONS, data, predictions)
 
     def figures(self) -> "Mapping[str, Figure]":
         """None."""

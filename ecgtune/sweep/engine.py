@@ -5,6 +5,8 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from ecgtune.errors import InputError
+
 # Read by Ray when it is imported or when a run begins, so they are set before either.
 _SETTINGS = {
     "RAY_AIR_NEW_OUTPUT": "0",
@@ -34,7 +36,7 @@ def ray_session(address: str | None, cpus: int) -> Iterator[dict[str, float]]:
         cpus: of the local cluster.
 
     Raises:
-        ConnectionError: there is no cluster at the address.
+        InputError: there is no cluster at the address.
     """
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
@@ -44,14 +46,22 @@ def ray_session(address: str | None, cpus: int) -> Iterator[dict[str, float]]:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     mine = not ray.is_initialized()
     if mine:
-        ray.init(
-            address=address or "local",
-            num_cpus=None if address else cpus,
-            include_dashboard=None if address else False,
-            object_store_memory=None if address else OBJECT_STORE_BYTES,
-            log_to_driver=False,
-            logging_level=logging.CRITICAL,
-        )
+        try:
+            ray.init(
+                address=address or "local",
+                num_cpus=None if address else cpus,
+                include_dashboard=None if address else False,
+                object_store_memory=None if address else OBJECT_STORE_BYTES,
+                log_to_driver=False,
+                logging_level=logging.CRITICAL,
+            )
+        except (ConnectionError, ValueError, RuntimeError) as error:
+            if address is None:
+                raise
+            raise InputError(
+                f"no Ray cluster answers at {address} ({type(error).__name__}). Start one with `ray start --head`, "
+                "check the address, and the token where the cluster asks for one; or leave --address out."
+            ) from error
     try:
         yield dict(ray.cluster_resources())  # type: ignore[no-untyped-call]
     finally:

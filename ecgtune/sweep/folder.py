@@ -9,7 +9,6 @@ from typing import Any
 
 import tomli_w
 
-from ecgtune.config import Stage
 from ecgtune.errors import InputError
 from ecgtune.files import write_text
 
@@ -94,11 +93,16 @@ def sweep_folder(results: Path, name: str) -> SweepFolder:
 
 
 def sweeps(results: Path) -> Iterator[SweepFolder]:
-    """The sweeps in a results folder, the oldest first."""
-    if results.is_dir():
-        found = [folder for folder in results.iterdir() if (folder / "sweep.toml").is_file()]
-        for folder in sorted(found, key=lambda path: (path / "sweep.toml").stat().st_mtime):
-            yield SweepFolder(folder)
+    """The sweeps in a results folder, the oldest first; what cannot be read as one is passed over."""
+    found = []
+    for path in results.iterdir() if results.is_dir() else ():
+        folder = SweepFolder(path)
+        try:
+            found.append((str(folder.read()["created"]), folder.name, folder))
+        except (InputError, KeyError, OSError):
+            continue
+    for _, _, folder in sorted(found, key=lambda entry: entry[:2]):
+        yield folder
 
 
 def find_pretext_model(results: Path, wanted: str | None) -> Path:
@@ -113,12 +117,12 @@ def find_pretext_model(results: Path, wanted: str | None) -> Path:
     """
     if wanted is None:
         for folder in reversed(list(sweeps(results))):
-            stage: Stage = folder.read()["sweep"]["stage"]
-            if stage == "pretext" and (folder.best / "model.json").is_file():
+            content = folder.read()
+            finished = content.get("state") == "finished" and (folder.best / "model.json").is_file()
+            if finished and content["sweep"]["stage"] == "pretext":
                 return folder.best
         raise InputError(
-            f"{results} has no pretext sweep with a model. "
-            "Run `ecgtune sweep pretext` first, or name one with --pretext."
+            f"{results} has no finished pretext sweep. Run `ecgtune sweep pretext` first, or name one with --pretext."
         )
     candidates = [Path(wanted), Path(wanted) / "best"]
     if _NAME.fullmatch(wanted):

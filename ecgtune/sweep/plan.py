@@ -19,13 +19,13 @@ class Resources:
 
     Args:
         address: of a running Ray cluster; None starts a local one.
-        cpus_per_trial: whole CPUs, also the number of PyTorch threads.
+        cpus_per_trial: whole CPUs, also the number of PyTorch threads; None shares out the machine.
         gpus_per_trial: may be a fraction.
         max_concurrent: trials at once; None means as many as fit.
     """
 
     address: str | None = None
-    cpus_per_trial: int = 1
+    cpus_per_trial: int | None = None
     gpus_per_trial: float = 0.0
     max_concurrent: int | None = None
 

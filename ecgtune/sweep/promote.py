@@ -8,6 +8,10 @@ from ecgtune.files import replaced_folder
 from ecgtune.sweep.folder import SweepFolder
 
 
+class ModelMissingError(EcgtuneError):
+    """A trial led, but left no model of that epoch."""
+
+
 def promote(folder: SweepFolder, trial_id: str, epoch: int) -> None:
     """Copy a trial's best model to the sweep's `best/`, atomically.
 
@@ -18,14 +22,19 @@ def promote(folder: SweepFolder, trial_id: str, epoch: int) -> None:
             be of a later, better epoch, never of an earlier one.
 
     Raises:
-        EcgtuneError: the model on disk is of an earlier epoch.
+        ModelMissingError: the model is not there, or is of an earlier epoch.
+        StorageError: the disk refused the copy; the old `best/` is unharmed.
     """
     source = folder.trial(trial_id) / "best"
-    card = json.loads((source / "model.json").read_text(encoding="utf-8"))
-    if card["epoch"] < epoch:
-        raise EcgtuneError(f"{source} holds epoch {card['epoch']}, but the winner is epoch {epoch}.")
+    try:
+        found = json.loads((source / "model.json").read_text(encoding="utf-8"))["epoch"]
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelMissingError(f"trial {trial_id} led at epoch {epoch}, but its model is not in {source}.") from error
+    if found < epoch:
+        raise ModelMissingError(f"trial {trial_id} led at epoch {epoch}, but {source} holds epoch {found}.")
     with replaced_folder(folder.best, overwrite=True) as temporary:
-        shutil.copytree(source, temporary, dirs_exist_ok=True)
+        for file in source.iterdir():
+            shutil.copyfile(file, temporary / file.name)
 
 
 def promoted(folder: SweepFolder) -> tuple[str, int] | None:

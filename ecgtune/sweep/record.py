@@ -6,18 +6,20 @@ disagree.
 
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ecgtune.config import Scalar
+from ecgtune.errors import StorageError
 from ecgtune.report.plots import confusion_figure
 from ecgtune.space import SearchSpace
 from ecgtune.sweep.events import SweepObserver, TrialView
 from ecgtune.sweep.folder import SweepFolder
-from ecgtune.sweep.promote import promote, promoted
-from ecgtune.sweep.resuming import metrics_of, read_epochs, resumable_epoch
+from ecgtune.sweep.promote import ModelMissingError, promote, promoted
+from ecgtune.sweep.resuming import metrics_of, read_epochs, read_seconds, resumable_epoch
 from ecgtune.sweep.study import StoredTrial, SweepStudy
 from ecgtune.sweep.tables import EpochsTable, TrialsTable
 from ecgtune.sweep.tensorboard import SweepBoard
@@ -92,16 +94,19 @@ class SweepRecord:
         A trial that is not finished keeps the epochs up to its last resumable state; a worker repeats the others.
         """
         known = read_epochs(self._folder.epochs_table)
+        took = read_seconds(self._folder.trials_table)
         kept: list[dict[str, str]] = []
         for stored in self._study.stored():
             settings = self._space.settings
             trial = Trial(stored.trial_id, stored.parameters, settings.metric, settings.mode)
+            seconds = 0.0
             last = None if stored.state != "RUNNING" else resumable_epoch(self._folder.trial(stored.trial_id))
             for row in known.get(stored.trial_id, []):
                 if last is None or int(row["epoch"]) <= last:
                     trial.add_epoch(int(row["epoch"]), metrics_of(row), 0.0)
-                    trial.seconds += float(row["seconds"])
+                    seconds += float(row["seconds"])
                     kept.append(row)
+            trial.seconds = seconds if stored.state == "RUNNING" else took.get(trial.trial_id, seconds)
             self._take_up(trial, stored)
         self._epochs.rewrite(kept)
         finished = [trial for trial in self.trials.values() if trial.state != "RUNNING"]
@@ -133,6 +138,8 @@ class SweepRecord:
     def epoch(self, trial_id: str, report: Mapping[str, Any]) -> None:
         """A worker reports an epoch, or why there will be no more."""
         trial = self.trials[trial_id]
+        if report.get("failure") == "storage":
+            raise StorageError(str(report["message"]))
         if report.get("failure"):
             self.will_end(trial_id, str(report["failure"]), str(report.get("message", "")))
         if report["epoch"] <= trial.epochs:
@@ -186,18 +193,23 @@ class SweepRecord:
         """Copy the winner's model to `best/`, and its confusion matrix to TensorBoard."""
         if self.winner is None or self.winner == self._promoted:
             return
-        promote(self._folder, self.winner.trial_id, self.winner.epoch)
+        try:
+            promote(self._folder, self.winner.trial_id, self.winner.epoch)
+        except ModelMissingError as error:
+            self._observer.note(str(error))
+            return
         self._promoted = self.winner
         if self.confusion is not None:
             counts = np.array(self.confusion, dtype=np.int64)
             self._board.figure("confusion/best trial", confusion_figure(counts, self._classes), self.winner.epoch)
 
     def close(self) -> None:
-        """Write what is known; trials that still run stay RUNNING."""
-        self.promote()
-        self._table.write(list(self.trials.values()))
-        self._epochs.close()
-        self._board.close()
+        """Write what is known; trials that still run stay RUNNING. What one step cannot do, the others still do."""
+        with ExitStack() as steps:
+            steps.callback(self._board.close)
+            steps.callback(self._epochs.close)
+            steps.callback(self.promote)
+            steps.callback(lambda: self._table.write(list(self.trials.values())))
 
     def _leads(self, score: float, trial: Trial) -> bool:
         return better(score, self.winner.score if self.winner else None, trial.mode)

@@ -22,6 +22,13 @@ def read_epochs(path: Path) -> dict[str, list[dict[str, str]]]:
     return rows
 
 
+def read_seconds(path: Path) -> dict[str, float]:
+    """How long each trial in `trials.csv` took."""
+    if not path.is_file():
+        return {}
+    return {row["trial_id"]: float(row["seconds"]) for row in csv.DictReader(path.read_text("utf-8").splitlines())}
+
+
 def metrics_of(row: Mapping[str, str]) -> dict[str, float]:
     """The metrics in a row of `epochs.csv`."""
     others = ("trial_id", "epoch", "lr", "seconds")

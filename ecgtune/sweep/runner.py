@@ -1,9 +1,10 @@
 """Running a planned sweep: Ray executes, the record keeps the truth."""
 
-import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import joblib
 
 from ecgtune.errors import EcgtuneError, InputError
 from ecgtune.files import storage_errors
@@ -52,16 +53,23 @@ def run_sweep(
     folder = plan.folder
     if resume:
         require_same(folder, plan)
-        folder.write({**definition(plan), "created": folder.read()["created"]})
     else:
-        _begin(folder, plan, overwrite=overwrite)
+        _require_free(folder, overwrite=overwrite)
     for note in plan.notes:
         observer.note(note)
-    with ray_session(plan.resources.address, os.cpu_count() or 1) as resources:
+    with ray_session(plan.resources.address, joblib.cpu_count()) as available:
         from ecgtune.sweep.drive import drive  # imports Ray, whose settings are read at that moment
 
-        concurrency = _concurrency(plan, resources)
+        plan, concurrency = _fit(plan, available)
+        # Nothing on disk was touched up to here: the sweep can run.
+        content = definition(plan)
+        if resume:
+            content["created"] = folder.read()["created"]
+        else:
+            _clear(folder)
+        folder.write({**content, "state": "running"})
         interrupted, record = drive(plan, observer, concurrency)
+    folder.write({**content, "state": "interrupted" if interrupted else "finished"})
     observer.sweep_finished(interrupted=interrupted)
     trials = tuple(record.trials.values())
     if record.winner is None and not interrupted:
@@ -70,29 +78,38 @@ def run_sweep(
     return SweepOutcome(folder, trials, record.winner.trial_id if record.winner else None, interrupted)
 
 
-def _begin(folder: SweepFolder, plan: SweepPlan, *, overwrite: bool) -> None:
-    content = definition(plan)
-    if folder.path.exists() and any(folder.path.iterdir()):
-        if not overwrite:
-            raise InputError(f"{folder.path} exists already. Choose another --name, or pass --overwrite to replace it.")
-        if not folder.definition.is_file():
-            raise InputError(f"{folder.path} is not a sweep, so --overwrite leaves it alone. Choose another --name.")
-        with storage_errors(folder.path):
-            shutil.rmtree(folder.path)
+def _require_free(folder: SweepFolder, *, overwrite: bool) -> None:
+    if not folder.path.exists() or not any(folder.path.iterdir()):
+        return
+    if not overwrite:
+        raise InputError(f"{folder.path} exists already. Choose another --name, or pass --overwrite to replace it.")
+    if not folder.definition.is_file():
+        raise InputError(f"{folder.path} is not a sweep, so --overwrite leaves it alone. Choose another --name.")
+
+
+def _clear(folder: SweepFolder) -> None:
     with storage_errors(folder.path):
-        folder.path.mkdir(parents=True, exist_ok=True)
-        folder.write(content)
+        if folder.path.exists():
+            shutil.rmtree(folder.path)
+        folder.path.mkdir(parents=True)
 
 
-def _concurrency(plan: SweepPlan, resources: Mapping[str, float]) -> int:
-    """How many trials run at once."""
+def _fit(plan: SweepPlan, available: Mapping[str, float]) -> tuple[SweepPlan, int]:
+    """The plan with its CPUs per trial settled, and how many trials run at once.
+
+    One thread gives more than half of what two give, so trials side by side come first and threads second: CPUs that
+    no further trial can use go to those that run.
+    """
     wanted = plan.resources
-    fits = int(resources.get("CPU", 0) // wanted.cpus_per_trial)
+    cpus = int(available.get("CPU", 0))
+    fits = cpus // (wanted.cpus_per_trial or 1)
     if wanted.gpus_per_trial:
-        fits = min(fits, int(resources.get("GPU", 0) / wanted.gpus_per_trial + 1e-9))
+        fits = min(fits, int(available.get("GPU", 0) / wanted.gpus_per_trial + 1e-9))
     if fits < 1:
         raise InputError(
-            f"a trial needs {wanted.cpus_per_trial} CPUs and {wanted.gpus_per_trial:g} GPUs, but there are "
-            f"{resources.get('CPU', 0):g} and {resources.get('GPU', 0):g}. Lower --cpus-per-trial or --gpus-per-trial."
+            f"a trial needs {wanted.cpus_per_trial or 1} CPUs and {wanted.gpus_per_trial:g} GPUs, but there are "
+            f"{cpus} and {available.get('GPU', 0):g}. Lower --cpus-per-trial or --gpus-per-trial."
         )
-    return min(fits, plan.space.settings.num_samples, wanted.max_concurrent or fits)
+    concurrency = min(fits, plan.space.settings.num_samples, wanted.max_concurrent or fits)
+    settled = replace(wanted, cpus_per_trial=wanted.cpus_per_trial or max(1, cpus // concurrency))
+    return replace(plan, resources=settled), concurrency

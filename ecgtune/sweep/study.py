@@ -86,7 +86,8 @@ class SweepStudy:
         self._seed = seed
         self._open: dict[str, optuna.Trial] = {}
         running = self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-        self._unfinished = [trial._trial_id for trial in running]
+        self._unfinished = list(running)
+        self._reported: dict[str, set[int]] = {}
 
     def ask(self) -> tuple[str, dict[str, Scalar]] | None:
         """The next trial's id and parameters, or None when all have been handed out.
@@ -95,21 +96,23 @@ class SweepStudy:
         """
         with storage_errors(self._journal.parent):
             if self._unfinished:
-                trial = optuna.Trial(self._study, self._unfinished.pop(0))
+                frozen = self._unfinished.pop(0)
+                self._seed_sampler(frozen.number)
+                self._reported[f"{frozen.number:05d}"] = set(frozen.intermediate_values)
+                trial = optuna.Trial(self._study, frozen._trial_id)
             else:
                 number = len(self._handed_out())
                 if number >= self._num_samples:
                     return None
-                draw = int(np.random.SeedSequence([self._seed, number]).generate_state(1)[0])
-                self._study.sampler = SEARCHERS[self._space.settings.searcher](draw)
+                self._seed_sampler(number)
                 trial = self._study.ask()
             trial_id = f"{trial.number:05d}"
             self._open[trial_id] = trial
             return trial_id, suggest(trial, self._space)
 
     def report(self, trial_id: str, epoch: int, score: float) -> None:
-        """Tell one epoch's score; a score that is not finite is left out."""
-        if math.isfinite(score):
+        """Tell one epoch's score; one that is not finite, or was told before a restart, is left out."""
+        if math.isfinite(score) and epoch not in self._reported.get(trial_id, ()):
             with storage_errors(self._journal.parent):
                 self._open[trial_id].report(score, step=epoch)
 
@@ -127,6 +130,10 @@ class SweepStudy:
             if reason:
                 trial.set_user_attr("reason", reason)
             self._study.tell(trial, score if state == "COMPLETE" else None, state=_TOLD[state])
+
+    def _seed_sampler(self, number: int) -> None:
+        draw = int(np.random.SeedSequence([self._seed, number]).generate_state(1)[0])
+        self._study.sampler = SEARCHERS[self._space.settings.searcher](draw)
 
     def stored(self) -> list[StoredTrial]:
         """The trials handed out so far, in their order."""

@@ -52,10 +52,11 @@ class SweepBoard:
 
     def epoch(self, trial_id: str, epoch: int, lr: float, metrics: Mapping[str, float]) -> None:
         """One epoch's scalars."""
-        writer = self._trials[trial_id]
-        writer.add_scalar("schedule/lr", lr, epoch)
-        for name, value in metrics.items():
-            writer.add_scalar(_tag(name), value, epoch)
+        with storage_errors(self._folder):
+            writer = self._trials[trial_id]
+            writer.add_scalar("schedule/lr", lr, epoch)
+            for name, value in metrics.items():
+                writer.add_scalar(_tag(name), value, epoch)
 
     def end(self, trial_id: str, state: TrialState) -> None:
         """A trial ended."""
@@ -67,19 +68,16 @@ class SweepBoard:
 
     def figure(self, tag: str, figure: Figure, step: int = 0) -> None:
         """A picture that concerns the whole sweep."""
-        self._sweep.add_figure(tag, figure, step, close=False)
-        self._sweep.flush()
-
-    def text(self, tag: str, markdown: str) -> None:
-        """A text that concerns the whole sweep."""
-        self._sweep.add_text(tag, markdown)
-        self._sweep.flush()
+        with storage_errors(self._folder):
+            self._sweep.add_figure(tag, figure, step, close=False)
+            self._sweep.flush()
 
     def close(self) -> None:
         """Close every file."""
-        for writer in [*self._trials.values(), self._sweep]:
-            writer.close()
-        self._trials.clear()
+        with storage_errors(self._folder):
+            for writer in [*self._trials.values(), self._sweep]:
+                writer.close()
+            self._trials.clear()
 
 
 def _end(status: int) -> Summary:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from ray import tune
 
-from ecgtune.errors import InputError
+from ecgtune.errors import InputError, StorageError
 from ecgtune.files import write_text
 from ecgtune.sweep.folder import SweepFolder
 from ecgtune.sweep.job import Job
@@ -20,7 +20,15 @@ from ecgtune.training.result import EpochResult
 
 
 def run_trial(
-    config: dict[str, Any], *, job: Job, sweep: str, metric: str, mode: Mode, threads: int, state_seconds: float
+    config: dict[str, Any],
+    *,
+    job: Job,
+    sweep: str,
+    metric: str,
+    mode: Mode,
+    threads: int,
+    device: str,
+    state_seconds: float,
 ) -> None:
     """Train one configuration.
 
@@ -31,13 +39,13 @@ def run_trial(
         metric: the metric that makes an epoch the best.
         mode: whether it is to be small or large.
         threads: for PyTorch.
+        device: `cpu` or `cuda`.
         state_seconds: the resumable state is written at most this often.
     """
     trial_id, parameters = config["trial_id"], json.loads(config["parameters"])
     folder = SweepFolder(Path(sweep)).trial(trial_id)
     origin = {"name": Path(sweep).name, "trial": trial_id}
     torch.set_num_threads(threads)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
     epoch = 0
     try:
         keeper = _Keeper(folder, metric, mode, state_seconds)
@@ -52,6 +60,8 @@ def run_trial(
             # Now the driver has the epoch on disk. A state from before could be ahead of what is known.
             keeper.keep_state(result)
         keeper.drop_state()
+    except StorageError as error:
+        tune.report({"epoch": epoch, "failure": "storage", "message": str(error)})
     except (MemoryError, torch.OutOfMemoryError) as error:
         tune.report({"epoch": epoch, "failure": "out_of_memory", "message": _one_line(error)})
     except Exception as error:
@@ -75,6 +85,9 @@ class _Keeper:
             state = None
         if state is not None:
             self._best, self.resume = state["best"], state["training"]
+        else:
+            # A worker before this one may have saved a better epoch than the first ones, which are repeated now.
+            self._best = saved_score(folder / "best", metric)
 
     def is_best(self, result: EpochResult) -> bool:
         score = result.metrics[self._metric]
@@ -90,6 +103,15 @@ class _Keeper:
 
     def drop_state(self) -> None:
         self._state.unlink(missing_ok=True)
+
+
+def saved_score(model: Path, metric: str) -> float | None:
+    """The score of a model on disk, or None where there is none."""
+    try:
+        score = json.loads((model / "model.json").read_text(encoding="utf-8"))["metrics"][metric]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return None if score is None else float(score)
 
 
 def _finite(result: EpochResult, metric: str) -> bool:

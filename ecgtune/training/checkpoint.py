@@ -7,7 +7,7 @@ model.json            the card: what the model is and where it comes from, with 
 
 import json
 import pickle
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,12 @@ CARD = "model.json"
 
 
 def save_model(
-    folder: Path, *, encoder: Mapping[str, Tensor], heads: Mapping[str, Tensor], card: Mapping[str, Any]
+    folder: Path,
+    *,
+    encoder: Mapping[str, Tensor],
+    heads: Mapping[str, Tensor],
+    card: Mapping[str, Any],
+    more: Callable[[Path], None] = lambda _folder: None,
 ) -> None:
     """Write a model folder whole, or leave the old one as it was.
 
@@ -37,6 +42,7 @@ def save_model(
         encoder: state dict.
         heads: state dict.
         card: see `ecgtune.training.card`; format and checksums are added.
+        more: writes further files into the folder, so that they appear with the model.
 
     Raises:
         StorageError: the disk refused the write.
@@ -49,6 +55,7 @@ def save_model(
             # safetensors makes files that their owner alone can read; the rest of the folder is open to all.
             (temporary / name).chmod(0o644)
             files[name] = {"sha256": sha256(temporary / name)}
+        more(temporary)
         write_json(temporary / CARD, {"format": FORMAT, **card, "files": files})
 
 

@@ -13,6 +13,7 @@ from ecgtune.training.checkpoint import ENCODER, save_model
 from ecgtune.training.emotion_data import EmotionData
 from ecgtune.training.emotion_loss import N_OUTPUTS
 from ecgtune.training.features import pooling_of
+from ecgtune.training.predictions import PREDICTIONS, write_predictions
 from ecgtune.training.result import EpochResult
 
 # What the card of an emotion model repeats of the pretext model that it stands on.
@@ -56,7 +57,7 @@ def save_pretext(
 def save_emotion(
     folder: Path, config: EmotionConfig, data: EmotionData, result: EpochResult, *, seed: int, **more: Any
 ) -> None:
-    """Write an emotion model, one head per fold; call it before the generator goes on.
+    """Write an emotion model, one head per fold, and its predictions; call it before the generator goes on.
 
     Every person is trained on in all folds but their own, so `subjects.train` holds everybody. `transductive` says
     that something of the validated people was used without their labels: by the encoder, or to scale features.
@@ -97,4 +98,9 @@ def save_emotion(
         pretext=pretext | {"encoder": data.card["files"][ENCODER]["sha256"]},
         **more,
     )
-    save_model(folder, encoder=snapshot.encoder, heads=snapshot.heads, card=card)
+
+    def predictions(temporary: Path) -> None:
+        if snapshot.predictions is not None:
+            write_predictions(temporary / PREDICTIONS, data, snapshot.predictions)
+
+    save_model(folder, encoder=snapshot.encoder, heads=snapshot.heads, card=card, more=predictions)
