@@ -15,10 +15,11 @@ $(BIN)/.installed: pyproject.toml constraints.txt
 install: $(BIN)/.installed
 
 demo: install  ## a small two-stage sweep on generated ECG, end to end
-	$(BIN)/ecgtune data synth dreamer --out $(DEMO)/DREAMER.mat --subjects 8 --minutes 6 --seed 0 --effect 1 --overwrite
+	$(BIN)/ecgtune data synth dreamer --out $(DEMO)/DREAMER.mat --subjects 8 --minutes 6 --seed 0 --effect 0.5 --no-eeg --overwrite
 	$(BIN)/ecgtune data prepare dreamer $(DEMO)/DREAMER.mat --out $(DEMO)/dreamer --overwrite
 	$(BIN)/ecgtune sweep pretext --data $(DEMO)/dreamer --space smoke --results $(DEMO)/results --name demo-pretext --overwrite
 	$(BIN)/ecgtune sweep emotion --data $(DEMO)/dreamer --pretext demo-pretext --results $(DEMO)/results --name demo-emotion --num-samples 12 --max-epochs 20 --overwrite
+	$(BIN)/ecgtune evaluate demo-emotion --results $(DEMO)/results
 	@echo "Now look at it:  $(BIN)/ecgtune dashboard --results $(DEMO)/results"
 
 check: install  ## lint, types, import contract, quick tests
