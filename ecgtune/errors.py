@@ -51,6 +51,10 @@ class ConfigError(InputError):
             )
         super().__init__(text)
 
+    def __reduce__(self) -> tuple[type["ConfigError"], tuple[str, tuple[str, ...]]]:
+        """Pickled by its arguments, since it crosses the border of Ray's processes; `args` holds the message alone."""
+        return type(self), (self.where, self.mistakes)
+
 
 class LeakError(InputError):
     """A split puts one person on both sides."""
