@@ -179,7 +179,8 @@ def load_dataset(folder: Path) -> WindowDataset:
     """Read a data-set folder; the windows are memory-mapped.
 
     Raises:
-        DataError: the folder is missing, incomplete, of a newer format, or its parts do not fit together.
+        DataError: the folder is missing, incomplete, of a newer format, cannot be read, or its parts do not fit
+            together; or it is a file.
     """
     try:
         info = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
@@ -189,19 +190,32 @@ def load_dataset(folder: Path) -> WindowDataset:
         rows = pd.read_csv(folder / "windows.csv", dtype=text, keep_default_na=False)
         targets = tuple(Target(**target) for target in info["targets"])
         expected, name, sfreq = (info["n_windows"], info["n_times"]), info["name"], float(info["sfreq"])
-        written_as = info["format"]
-    except FileNotFoundError as error:
-        missing = Path(str(error.filename)).name
-        raise DataError(
-            f"{folder} is not a data-set folder: it has no {missing}. Make one with `ecgtune data prepare`."
-        ) from error
-    except (ValueError, KeyError, TypeError, EOFError, UnicodeDecodeError) as error:
-        raise DataError(f"{folder} cannot be read: {error}. Make it again with `ecgtune data prepare`.") from error
+        written_as, _ = info["format"], info["fingerprint"]
+    except OSError as error:
+        raise DataError(_refused(folder, error)) from error
+    except (ValueError, KeyError, TypeError, EOFError) as error:
+        reason = f"dataset.json has no {error}" if isinstance(error, KeyError) else error
+        raise DataError(f"{folder} cannot be read: {reason}. Make it again with `ecgtune data prepare`.") from error
     if written_as != FORMAT:
         raise DataError(f"{folder} has format {written_as}; this version reads format {FORMAT}. Prepare it again.")
+    if absent := [name for name in COLUMNS if name not in rows.columns]:
+        raise DataError(f"{folder}: windows.csv has no column {', '.join(absent)}. Prepare it again.")
     if windows.shape != expected or len(rows) != len(windows) or labels.shape != (len(windows), len(targets)):
         raise DataError(f"{folder} is incomplete: its files disagree on the number of windows. Prepare it again.")
     return WindowDataset(folder, name, windows, labels, rows, targets, sfreq, info)
+
+
+def _refused(folder: Path, error: OSError) -> str:
+    if isinstance(error, FileNotFoundError):
+        missing = Path(str(error.filename)).name
+        return f"{folder} is not a data-set folder: it has no {missing}. Make one with `ecgtune data prepare`."
+    if isinstance(error, NotADirectoryError):
+        raw = f"dreamer {folder}" if folder.suffix.lower() == ".mat" else "FORMAT RAW"
+        return (
+            f"{folder} is a file, and a data-set folder is needed. Is it a raw file? Then make a folder of it first, "
+            f"with `ecgtune data prepare {raw} --out FOLDER`, and give that."
+        )
+    return f"{folder} cannot be read: {Path(str(error.filename)).name}: {error.strerror}."
 
 
 def _fingerprint(folder: Path) -> str:
