@@ -1,9 +1,10 @@
 """The `ecgtune` command and what every subcommand shares: the version, and clean errors."""
 
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from ecgtune import __version__
 from ecgtune.cli import data, sweep, train
@@ -12,7 +13,19 @@ from ecgtune.cli.dashboard import dashboard
 from ecgtune.cli.evaluate import evaluate
 from ecgtune.errors import EcgtuneError
 
+
+class _Commands(TyperGroup):
+    def invoke(self, ctx: Any) -> Any:
+        """Say that Ctrl-C was heard, before Typer turns it into an exit without a word."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as interrupt:
+            show_error("interrupted.")
+            raise typer.Exit(130) from interrupt
+
+
 app = typer.Typer(
+    cls=_Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -47,6 +60,3 @@ def main() -> None:
     except EcgtuneError as error:
         show_error(str(error))
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        show_error("interrupted.")
-        sys.exit(130)
