@@ -15,13 +15,13 @@ num_samples = 20
 """
 
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from ecgtune.config import Scalar, Stage
+from ecgtune.config import STAGES, Scalar, Stage
 from ecgtune.errors import ConfigError, InputError
 from ecgtune.space.conditions import in_order
 from ecgtune.space.entries import read_entry
@@ -107,7 +107,7 @@ def space_from(
     if not isinstance(question, str):
         mistakes.append((line_of("", "question"), "question must be a text"))
 
-    settings, problems = read_settings(tables["sweep"], stage)
+    settings, problems = read_settings(tables["sweep"], stage, _stage_of(tables["parameters"]) or stage)
     mistakes += [(line_of("sweep", key) or line_of("", "sweep"), message) for key, message in problems]
     if settings is None:
         raise _config_error(path, mistakes)
@@ -152,6 +152,13 @@ def as_toml(space: SearchSpace) -> dict[str, Any]:
             entry["when"] = {name: list(values) for name, values in parameter.when.items()}
         table[parameter.name] = entry
     return {"question": space.question, "sweep": settings_table(space.settings), "parameters": table}
+
+
+def _stage_of(names: Iterable[str]) -> Stage | None:
+    """The one stage that parameters belong to by their names; None where there is none, or more than one."""
+    found = {name.partition("/")[0] for name in names}
+    stages = [stage for stage in STAGES if stage in found]
+    return stages[0] if len(stages) == 1 else None
 
 
 def _config_error(path: Path, mistakes: list[tuple[int | None, str]]) -> ConfigError:

@@ -67,29 +67,37 @@ class SweepSettings:
     folds: int = number(5, 2, 10_000)
 
 
-def read_settings(given: Mapping[str, Any], stage: Stage | None) -> tuple[SweepSettings | None, list[tuple[str, str]]]:
+def read_settings(
+    given: Mapping[str, Any], stage: Stage | None, guess: Stage | None = None
+) -> tuple[SweepSettings | None, list[tuple[str, str]]]:
     """The settings of a `[sweep]` table.
 
     Args:
         given: the table.
         stage: the stage that is wanted; None takes the table's own.
+        guess: what the stage must have been meant to be where the table's is missing or wrong, so that the other
+            settings can be checked all the same.
 
     Returns:
-        The settings, or None where the stage is not known; and each mistake with its key.
+        The settings, or None where the stage cannot even be guessed; and each mistake with its key.
     """
+    mistakes: list[tuple[str, str]] = []
+    found = given.get("stage")
     if "stage" not in given:
-        return None, [("stage", f"stage is missing; write stage = {' or stage = '.join(map(_quote, STAGES))}")]
-    found = given["stage"]
+        mistakes.append(("stage", f"stage is missing; write stage = {' or stage = '.join(map(_quote, STAGES))}"))
+    elif found not in STAGES:
+        mistakes.append(("stage", f"stage = {found!r}: must be one of {', '.join(map(repr, STAGES))}"))
+    elif stage is not None and found != stage:
+        mistakes.append(("stage", f"this space is for the {found} stage, but the {stage} stage was asked for"))
     if found not in STAGES:
-        return None, [("stage", f"stage = {found!r}: must be one of {', '.join(map(repr, STAGES))}")]
-    if stage is not None and found != stage:
-        return None, [("stage", f"this space is for the {found} stage, but the {stage} stage was asked for")]
+        found = guess
+    if found is None:
+        return None, mistakes
 
     rules = {rule.name: rule for rule in fields(SweepSettings)}
     known = [name for name in rules if _ONLY.get(name, found) == found]
     metrics = METRICS[found]
     first = next(iter(metrics))
-    mistakes: list[tuple[str, str]] = []
     good: dict[str, Any] = {}
     for key, value in given.items():
         if key not in rules:

@@ -195,6 +195,42 @@ def test_a_space_of_the_other_stage_is_refused(tmp_path):
     assert "for the pretext stage, but the emotion stage was asked for" in mistake
 
 
+WRONG = '"pretext/adam/lr" = { low = 1e-2, high = 1e-4 }\n"pretext/batch_size" = { choices = [8, 0] }\n'
+
+
+@pytest.mark.parametrize(
+    ("sweep", "stage", "said"),
+    [
+        ("", None, "stage is missing"),
+        ('stage = "pretxt"', None, "stage = 'pretxt': must be one of"),
+        ('stage = ["pretext"]', None, "stage = ['pretext']: must be one of"),
+        ('stage = "pretext"', "emotion", "but the emotion stage was asked for"),
+    ],
+)
+def test_a_wrong_stage_does_not_hide_the_other_mistakes(tmp_path, sweep, stage, said):
+    text = f"[sweep]\n{sweep}\nnum_samples = 0\nfolds = 5\n[parameters]\n{WRONG}"
+    found = "\n".join(mistakes_of(tmp_path, text, stage))
+    for part in (
+        said,
+        "num_samples = 0",
+        "folds belongs to the emotion stage",
+        "low = 0.01 is above",
+        "batch_size = 0",
+    ):
+        assert part in found
+    assert found.count("line ") == 5
+
+
+def test_where_the_names_do_not_tell_the_stage_the_one_asked_for_does(tmp_path):
+    text = f'[sweep]\n[parameters]\n{WRONG}"emotion/batch_size" = 8\n'
+    found = "\n".join(mistakes_of(tmp_path, text, "pretext"))
+    assert "stage is missing" in found
+    assert "emotion/batch_size belongs to the emotion stage" in found
+    assert "low = 0.01 is above" in found
+    (mistake,) = mistakes_of(tmp_path, text)
+    assert "stage is missing" in mistake
+
+
 def test_a_file_that_cannot_be_read(tmp_path):
     with pytest.raises(InputError, match="No such file"):
         read_space(tmp_path / "none.toml")
