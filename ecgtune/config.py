@@ -60,7 +60,7 @@ class SchedulerConfig:
     """The learning rate over the epochs; `warmup` in epochs, `decay` per epoch.
 
     `span` tells where the last cosine ends: `full` at the last epoch, `reported` at `epochs - warmup`, as in
-    the reported trials.
+    the reported trials; that needs more than `2 * warmup` epochs, else the rate is 0 after the warm-up.
     """
 
     type: str = choice("none", "none", "decay", "cosine_w_restarts")

@@ -55,6 +55,8 @@ def model_card(
         "metrics": {name: value if math.isfinite(value) else None for name, value in result.metrics.items()},
         "epoch": result.epoch,
         "lr": result.lr,
+        # With batch norm, whose statistics are those of a micro-batch, it is a part of what the model is.
+        "training": {"micro_batch": result.micro_batch},
         "seed": seed,
         "data": [
             {"name": d.name, "folder": d.folder.name, "fingerprint": d.fingerprint, "n_windows": len(d.windows)}

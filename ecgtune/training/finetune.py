@@ -14,7 +14,7 @@ from ecgtune.training.loop import Progress, Stopwatch, require_identity, run_ide
 from ecgtune.training.metrics import accuracy, balanced_accuracy, confusion_matrix, finite, macro_f1, roc_auc
 from ecgtune.training.optimiser import base_rate
 from ecgtune.training.result import EpochResult, Snapshot
-from ecgtune.training.schedule import learning_rate
+from ecgtune.training.schedule import learning_rate, require_room
 from ecgtune.training.seed import global_stream
 from ecgtune.training.stacked import FrozenFolds
 from ecgtune.training.unfrozen import UnfrozenFolds
@@ -49,8 +49,10 @@ def finetune(
 
     Raises:
         LeakError: a person is on both sides of a fold, or is validated on though the encoder has seen them.
+        ConfigError: the schedule does not fit into so few epochs.
         InputError: `resume` belongs to another run.
     """
+    require_room(config.scheduler, epochs, stage="emotion")
     data.require_no_leak()
     build = UnfrozenFolds if config.unfreeze else FrozenFolds
     models: FoldModels = build(config, data, seed, device, progress)
@@ -99,6 +101,7 @@ def _epochs(
             throughput=n_windows / seconds,
             confusion=confusion_matrix(data.classes[validated], guess, 2),
             snapshot=snapshot,
+            micro_batch=models.micro_batch,
         )
 
 

@@ -26,6 +26,11 @@ class FoldOutput(NamedTuple):
 class FoldModels(Protocol):
     """One model per fold, all trained side by side."""
 
+    @property
+    def micro_batch(self) -> int | None:
+        """Windows that pass through an encoder together; None where no encoder is trained."""
+        ...
+
     def train(self, epoch: int, rate: float) -> FoldOutput:
         """Train every fold for one epoch (counted from 0); the output is that of the passes trained on."""
         ...

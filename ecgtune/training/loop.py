@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -20,6 +21,20 @@ Progress: TypeAlias = Callable[[int, int], None]
 def slices(index: NDArray[np.integer], size: int) -> Iterator[NDArray[np.integer]]:
     """`index` [n] in pieces of `size`; the last may be shorter."""
     return (index[start : start + size] for start in range(0, len(index), size))
+
+
+def micro_batch(sizes: Mapping[str, int], device: str, *, batch_norm: bool) -> int:
+    """Windows that pass through the network together; gradients add up to those of the whole batch.
+
+    Batch norm takes its statistics from a micro-batch, which is so a part of the model's definition and not of the
+    machine's: with it, every device takes the size for a CPU.
+
+    Args:
+        sizes: by type of device, `cpu` and `cuda`.
+        device: e.g. `cuda:0`.
+        batch_norm: whether the encoder has any.
+    """
+    return sizes["cpu" if batch_norm else torch.device(device).type]
 
 
 def copied(module: nn.Module) -> dict[str, Tensor]:

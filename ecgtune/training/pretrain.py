@@ -14,16 +14,15 @@ from ecgtune.data.splits import Split, require_disjoint
 from ecgtune.errors import DataError
 from ecgtune.models import build_encoder
 from ecgtune.pretext import PRETEXT_TASKS
-from ecgtune.training.loop import Progress, Stopwatch, copied, require_identity, run_identity, slices
+from ecgtune.training.loop import Progress, Stopwatch, copied, micro_batch, require_identity, run_identity, slices
 from ecgtune.training.optimiser import base_rate, build_optimizer, set_rate
 from ecgtune.training.pretext_scores import PretextScores
 from ecgtune.training.result import EpochResult, Snapshot
-from ecgtune.training.schedule import learning_rate
+from ecgtune.training.schedule import learning_rate, require_room
 from ecgtune.training.seed import global_stream, numpy_generator, torch_generator
 
-# Windows that pass through the network together; gradients add up to those of the whole batch. On a CPU speed
-# hardly depends on it (1 to 16 were measured within 15 %), and larger ones cost memory and, with batch norm, time.
-# With batch norm it is a part of the model's definition, since the statistics are those of a micro-batch.
+# See `micro_batch`. On a CPU speed hardly depends on it (1 to 16 were measured within 15 %), and larger ones cost
+# memory and, with batch norm, time.
 MICRO_BATCH = {"cpu": 4, "cuda": 64}
 # Validation views are drawn with this seed whatever the run's, so that val_loss compares runs.
 VALIDATION_SEED = 0
@@ -59,8 +58,10 @@ def pretrain(
     Raises:
         LeakError: a person is on both sides of the split, or is held out and on one.
         DataError: a side of the split is empty.
+        ConfigError: the schedule does not fit into so few epochs.
         InputError: `resume` belongs to another run.
     """
+    require_room(config.scheduler, epochs, stage="pretext")
     persons = pool.persons
     require_disjoint(persons[split.train], persons[split.val])
     require_disjoint(persons[np.concatenate([split.train, split.val])], split.held_out)
@@ -91,7 +92,7 @@ class _Run:
         self.heads = self.task.build_heads(self.encoder, weights).to(device)
         self.encoder.to(device)
         self.optimizer = build_optimizer(config, ([*self.encoder.parameters(), *self.heads.parameters()], 1.0))
-        self.micro_batch = MICRO_BATCH[torch.device(device).type]
+        self.micro_batch = micro_batch(MICRO_BATCH, device, batch_norm=config.encoder.batch_norm)
         self.identity = run_identity(config, seed, pool.fingerprint)
         self.done = 0
 
@@ -121,6 +122,7 @@ class _Run:
                 throughput=train.n_views / seconds,
                 confusion=val.confusion,
                 snapshot=self.snapshot,
+                micro_batch=self.micro_batch,
             )
 
     def train(self) -> PretextScores:

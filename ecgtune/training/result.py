@@ -39,6 +39,7 @@ class EpochResult:
         throughput: views per second (pretext) or windows per second (emotion), training only.
         confusion: [n_classes, n_classes] validation counts, rows are the truth.
         snapshot: makes a copy of the state; call it before the generator goes on.
+        micro_batch: windows that passed through the encoder together; None where no encoder was trained.
     """
 
     epoch: int
@@ -48,3 +49,4 @@ class EpochResult:
     throughput: float
     confusion: NDArray[np.int64]
     snapshot: Callable[[], Snapshot] = field(repr=False)
+    micro_batch: int | None = None

@@ -3,6 +3,31 @@
 import math
 
 from ecgtune.config import SchedulerConfig
+from ecgtune.errors import ConfigError
+
+
+def require_room(config: SchedulerConfig, epochs: int, *, stage: str) -> None:
+    """Refuse a run that the reported schedule's warm-up fills: the rate would never be the one asked for.
+
+    With a single epoch it would be 0, and nothing would be trained at all.
+
+    Args:
+        config: of the schedule.
+        epochs: of the whole run.
+        stage: for the message.
+
+    Raises:
+        ConfigError: a cosine of the span `reported` with `epochs` not above `warmup`.
+    """
+    if config.type == "cosine_w_restarts" and config.span == "reported" and 0 < epochs <= config.warmup:
+        raise ConfigError(
+            f"{stage}/scheduler",
+            [
+                f"a warm-up of {config.warmup} epochs fills all {epochs} of the run, so with span 'reported' the "
+                f"learning rate is never reached; run more than {2 * config.warmup} epochs, shorten the warm-up, "
+                "or set span to 'full'"
+            ],
+        )
 
 
 def learning_rate(config: SchedulerConfig, base_lr: float, epoch: int, epochs: int) -> float:
@@ -15,8 +40,10 @@ def learning_rate(config: SchedulerConfig, base_lr: float, epoch: int, epochs: i
     With `span="full"` the last half-cosine reaches 0 at the end of the last epoch, and every epoch trains: the first
     of a warm-up does not have the rate 0. A warm-up as long as the run, or longer, is all climb.
 
-    With `span="reported"` the rate is that of the reported trials: 0 in the first epoch of a warm-up, and the
-    cosines reach their end at `epochs - warmup`, after which the rate is 0.
+    With `span="reported"` the rate is that of the reported trials, to the last bit: 0 in the first epoch of a
+    warm-up, and the cosines reach their end at `epochs - warmup`, after which the rate is 0. Those trials had 100
+    epochs. With at most `2 * warmup` the formula leaves the cosines no room, and after the climb the rate is 0 for
+    good: what is trained is trained in the climb. With at most `warmup` see `require_room`.
 
     Args:
         config: type, warm-up, cycles, decay and span.

@@ -66,6 +66,8 @@ class StackedHeads(nn.Module):
 class FrozenFolds:
     """All folds' heads on a frozen encoder, trained together; each gets the numbers that it would get alone."""
 
+    micro_batch: int | None = None
+
     def __init__(
         self, config: EmotionConfig, data: EmotionData, seed: int, device: str, progress: Progress | None
     ) -> None:

@@ -15,11 +15,11 @@ from ecgtune.training.emotion_data import EmotionData
 from ecgtune.training.emotion_loss import N_OUTPUTS, class_weights, cross_entropy, positive_probability
 from ecgtune.training.features import build_scaling, pooling_of, raw_features
 from ecgtune.training.folds import FoldOutput, LossSum, epoch_batches
-from ecgtune.training.loop import Progress, copied, slices
+from ecgtune.training.loop import Progress, copied, micro_batch, slices
 from ecgtune.training.optimiser import build_optimizer, set_rate
 from ecgtune.training.seed import torch_generator
 
-# Windows that pass through the encoder together; gradients add up to those of the whole batch.
+# See `micro_batch`.
 MICRO_BATCH = {"cpu": 32, "cuda": 256}
 
 
@@ -35,7 +35,8 @@ class UnfrozenFolds:
     ) -> None:
         self._config, self._data, self._seed, self._device, self._progress = config, data, seed, device, progress
         self._pooling = pooling_of(config, data)
-        self._micro_batch = MICRO_BATCH[torch.device(device).type]
+        batch_norm = data.card["architecture"]["encoder"]["batch_norm"]
+        self.micro_batch = micro_batch(MICRO_BATCH, device, batch_norm=batch_norm)
         self._scaling = build_scaling(config, data, device)
         self._classes = torch.from_numpy(data.classes).to(device)
         n_features = raw_features(config, data).shape[1]
@@ -63,7 +64,7 @@ class UnfrozenFolds:
             for number, (model, windows) in enumerate(zip(self._folds, batch, strict=True)):
                 model.optimizer.zero_grad()
                 torch.autograd.backward(self._config.head.l2 * squared_weights(model.head))
-                for part in slices(windows, self._micro_batch):
+                for part in slices(windows, self.micro_batch):
                     loss, weight = self._look(number, part, probability)
                     losses.add(number, loss, weight)
                     torch.autograd.backward((loss * weight).sum() / len(windows))
@@ -78,7 +79,7 @@ class UnfrozenFolds:
         probability, losses = self._nothing(), LossSum(len(self._folds))
         for number, (model, fold) in enumerate(zip(self._folds, self._data.folds, strict=True)):
             model.eval()
-            for part in slices(fold.val, self._micro_batch):
+            for part in slices(fold.val, self.micro_batch):
                 losses.add(number, *self._look(number, part, probability))
         return FoldOutput(losses.mean(), probability)
 

@@ -12,7 +12,7 @@ from sklearn import metrics as sk
 
 from ecgtune.config import EmotionConfig, PretextConfig, configure
 from ecgtune.data.splits import Split
-from ecgtune.errors import InputError, LeakError
+from ecgtune.errors import ConfigError, InputError, LeakError
 from ecgtune.models import select
 from ecgtune.training.checkpoint import load_state, save_state
 from ecgtune.training.finetune import finetune
@@ -139,6 +139,18 @@ def test_unfrozen_starts_as_frozen_and_trains_the_encoder(emotion, make_dataset,
     for name, value in trained.items():
         torch.testing.assert_close(small[name], value, rtol=1e-3, atol=1e-4)
     assert all(torch.equal(value, start[name]) for name, value in data.encoder.state_dict().items())
+
+
+def test_the_micro_batch_is_told_where_an_encoder_is_trained(emotion, make_dataset):
+    data = emotion(folds=2, dataset=make_dataset(subjects=4, per_class=2))
+    assert next(finetune(config(unfreeze=True), data, epochs=1, seed=0)).micro_batch == 32
+    assert next(finetune(config(), data, epochs=1, seed=0)).micro_batch is None
+
+
+def test_a_schedule_without_room_is_refused_before_anything_is_trained(emotion):
+    schedule = {"scheduler__type": "cosine_w_restarts", "scheduler__warmup": 3, "scheduler__span": "reported"}
+    with pytest.raises(ConfigError, match="emotion/scheduler"):
+        finetune(config(**schedule), emotion(folds=2), epochs=3, seed=0)
 
 
 def test_the_encoders_rate_is_a_share_of_the_heads(emotion, make_dataset):

@@ -10,7 +10,7 @@ import torch
 from sklearn import metrics as sk
 
 from ecgtune.data.splits import Split
-from ecgtune.errors import DataError, InputError, LeakError
+from ecgtune.errors import ConfigError, DataError, InputError, LeakError
 from ecgtune.models import build_encoder
 from ecgtune.pretext import PRETEXT_TASKS, StepOutput
 from ecgtune.training import pretrain as module
@@ -91,6 +91,27 @@ def test_a_person_on_both_sides_is_refused(small_pretext, pool, split):
         pretrain(small_pretext(), pool, Split(split.train, nothing), epochs=1, seed=0)
 
 
+def test_a_schedule_without_room_is_refused_before_anything_is_trained(small_pretext, pool, split):
+    config = small_pretext(scheduler__type="cosine_w_restarts", scheduler__warmup=3, scheduler__span="reported")
+    with pytest.raises(ConfigError, match="pretext/scheduler"):
+        pretrain(config, pool, split, epochs=3, seed=0)
+
+
+@pytest.mark.parametrize("batch_norm", [False, True])
+def test_the_micro_batch_is_the_one_that_is_told(batch_norm, small_pretext, pool, split, monkeypatch):
+    sizes = []
+    step = PRETEXT_TASKS["transformation_recognition"].step
+    monkeypatch.setattr(
+        PRETEXT_TASKS["transformation_recognition"],
+        "step",
+        lambda self, encoder, heads, windows, views: (
+            sizes.append(len(windows)) or step(self, encoder, heads, windows, views)
+        ),
+    )
+    result = run(small_pretext(batch_size=7, encoder__batch_norm=batch_norm), pool, split, epochs=1)[0]
+    assert result.micro_batch == max(sizes) == 4
+
+
 @pytest.mark.parametrize("change", ["parameters", "seed", "data"])
 def test_a_state_of_another_run_is_refused(change, small_pretext, pool, split, make_dataset):
     state = run(small_pretext(), pool, split, stop=1)[0].snapshot().resume
@@ -153,7 +174,7 @@ def test_micro_batches_give_the_gradient_of_the_whole_batch(batch_size, small_pr
     # 11 windows: the last batch is incomplete, and so is the last micro-batch.
     some = Split(split.train[:11], split.val)
     for size in (3, 1000):
-        monkeypatch.setattr(module, "MICRO_BATCH", {"cpu": size})
+        monkeypatch.setattr(module, "MICRO_BATCH", {"cpu": size, "cuda": 5})
         torch.manual_seed(0)
         results.append(run(small_pretext(batch_size=batch_size, optimizer="sgd"), pool, some, epochs=2)[-1])
     small, large = results

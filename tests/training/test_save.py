@@ -27,6 +27,7 @@ def test_a_pretext_card(pretext_model, make_dataset, small_pretext):
     assert sorted(people["train"] + people["val"]) == ["other:p0", "other:p1"]
     assert people["held_out"] == []
     assert (card["epoch"], card["seed"], card["transductive"]) == (1, 0, False)
+    assert card["training"] == {"micro_batch": 4}
     assert {"ecgtune", "torch"} <= set(card["versions"])
     assert "val_loss" in card["metrics"]
 

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ecgtune.config import SchedulerConfig
-from ecgtune.training.schedule import learning_rate
+from ecgtune.errors import ConfigError
+from ecgtune.training.schedule import learning_rate, require_room
 
 # Trial 00000 of the reported search: 100 epochs.
 BASE = 0.0020220503805149607
@@ -80,6 +81,28 @@ def test_a_warm_up_as_long_as_the_run_is_all_climb(warmup, epochs):
 def test_no_room_for_the_reported_cosine():
     config = SchedulerConfig("cosine_w_restarts", warmup=4, span="reported")
     assert [learning_rate(config, 1.0, epoch, 8) for epoch in (0, 2, 4, 7)] == [0, 0.5, 0, 0]
+    assert [learning_rate(config, 1.0, epoch, 6) for epoch in range(6)] == [0, 0.25, 0.5, 0.75, 0, 0]
+
+
+@pytest.mark.parametrize("epochs", [1, 3, 4])
+def test_a_warm_up_that_fills_the_run_has_no_reported_schedule(epochs):
+    config = SchedulerConfig("cosine_w_restarts", warmup=4, span="reported")
+    with pytest.raises(ConfigError, match=rf"emotion/scheduler: .*4 epochs fills all {epochs} .*more than 8 epochs"):
+        require_room(config, epochs, stage="emotion")
+
+
+@pytest.mark.parametrize(
+    ("config", "epochs"),
+    [
+        (REPORTED, 100),
+        (SchedulerConfig("cosine_w_restarts", warmup=4, span="reported"), 5),
+        (SchedulerConfig("cosine_w_restarts", warmup=0, span="reported"), 1),
+        (SchedulerConfig("cosine_w_restarts", warmup=4), 4),
+        (SchedulerConfig("decay", warmup=4, span="reported"), 4),
+    ],
+)
+def test_every_other_schedule_has_room(config, epochs):
+    require_room(config, epochs, stage="pretext")
 
 
 @given(
