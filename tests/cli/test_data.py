@@ -140,13 +140,13 @@ def test_the_users_mistakes_have_one_message_exit_code_2_and_leave_nothing(run_c
     assert sorted(path for path in tmp_path.rglob("*")) == before
 
 
-def test_a_full_disk_is_one_message_and_exit_code_1(run_cli, eegmat, tmp_path, monkeypatch):
+def test_a_full_disk_is_one_message_and_exit_code_2(run_cli, eegmat, tmp_path, monkeypatch):
     def refuse(*_args, **_options):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("ecgtune.data.store.DatasetWriter.add", refuse)
     result = run_cli("data", "prepare", "eegmat", eegmat, "--out", tmp_path / "set")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert result.stderr.startswith("error: cannot write below")
     assert "no space left on device" in result.stderr
     assert result.stderr.count("\n") == 1

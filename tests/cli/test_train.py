@@ -203,6 +203,6 @@ def test_a_full_disk_is_one_message(run_cli, config, dataset, tmp_path, monkeypa
 
     monkeypatch.setattr("ecgtune.training.checkpoint.save_file", full)
     result = run_cli("train", "pretext", "--config", config, "--data", dataset, "--out", tmp_path / "out")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "no space left" in result.stderr
     assert not (tmp_path / "out" / "best").exists()

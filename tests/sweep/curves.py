@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ecgtune.errors import StorageError
 from ecgtune.files import write_json
 from ecgtune.training.result import EpochResult, Snapshot
 
 # What a trial of the job below does, chosen through its batch size.
-HEALTHY, NAN, BUG, MEMORY, DIES_ONCE, SLOW = 8, 16, 32, 64, 128, 256
+HEALTHY, NAN, BUG, MEMORY, DIES_ONCE, SLOW, DIES, FULL = 8, 16, 32, 64, 128, 256, 512, 1024
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,10 @@ class CurveJob:
                 raise MemoryError
             if epoch == 2 and habit == DIES_ONCE and resume is None:
                 os._exit(1)
+            if epoch == 3 and habit == DIES:
+                os._exit(1)
+            if epoch == 2 and habit == FULL:
+                raise StorageError("cannot write below x: no space left on device.")
             loss = abs(math.log10(parameters["pretext/adam/lr"]) + 3) + 1 / epoch
             if epoch == 2 and habit == NAN:
                 loss = math.nan
@@ -51,4 +56,4 @@ class CurveJob:
         return {}
 
     def save(self, folder, parameters, result, origin):
-        write_json(folder / "model.json", {"epoch": result.epoch, "sweep": origin})
+        write_json(folder / "model.json", {"epoch": result.epoch, "metrics": result.metrics, "sweep": origin})

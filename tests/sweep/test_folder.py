@@ -1,5 +1,3 @@
-import os
-
 import pytest
 
 from ecgtune.errors import InputError
@@ -17,24 +15,27 @@ def test_ordinary_names(tmp_path, name):
     assert sweep_folder(tmp_path, name).path == tmp_path / name
 
 
-def make(results, name, stage, *, age, finished=True):
+def make(results, name, stage, *, age, finished=True, model=True):
     folder = SweepFolder(results / name)
-    folder.write({"sweep": {"stage": stage}})
-    os.utime(folder.definition, (1e9 - age, 1e9 - age))
-    if finished:
+    state = "finished" if finished else "interrupted"
+    folder.write({"created": f"2026-01-{20 - age}", "state": state, "sweep": {"stage": stage}})
+    if model:
         folder.best.mkdir()
         (folder.best / "model.json").write_text("{}")
     return folder
 
 
 def test_the_newest_finished_pretext_sweep_is_the_default(tmp_path):
-    with pytest.raises(InputError, match="has no pretext sweep with a model"):
+    with pytest.raises(InputError, match="has no finished pretext sweep"):
         find_pretext_model(tmp_path, None)
     make(tmp_path, "old", "pretext", age=3)
     newest = make(tmp_path, "new", "pretext", age=2)
     make(tmp_path, "unfinished", "pretext", age=1, finished=False)
+    make(tmp_path, "empty", "pretext", age=1, model=False)
     make(tmp_path, "other", "emotion", age=0)
-    assert [folder.name for folder in sweeps(tmp_path)] == ["old", "new", "unfinished", "other"]
+    (tmp_path / "foreign").mkdir()
+    (tmp_path / "foreign" / "sweep.toml").write_text("x = 1")
+    assert [folder.name for folder in sweeps(tmp_path)] == ["old", "new", "empty", "unfinished", "other"]
     assert find_pretext_model(tmp_path, None) == newest.best
 
 

@@ -1,9 +1,11 @@
 import csv
+import errno
 import json
 import math
 import signal
 from dataclasses import replace
 
+import numpy as np
 import optuna
 import pytest
 from optuna.storages import JournalStorage
@@ -13,7 +15,7 @@ from ecgtune.errors import EcgtuneError, InputError, StorageError
 from ecgtune.sweep.plan import Resources
 from ecgtune.sweep.runner import run_sweep
 from ecgtune.sweep.tables import EpochsTable
-from tests.sweep.curves import BUG, DIES_ONCE, HEALTHY, MEMORY, NAN, SLOW, CurveJob
+from tests.sweep.curves import BUG, DIES, DIES_ONCE, FULL, HEALTHY, MEMORY, NAN, SLOW, CurveJob
 
 pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("ray_cluster")]
 
@@ -50,7 +52,7 @@ def test_everything_agrees_after_a_sweep(curve_plan, listener):
     best = min(table, key=lambda row: float(row["val_loss"]))
     assert outcome.winner == best["trial_id"]
     card = json.loads((plan.folder.best / "model.json").read_text())
-    assert card == {"epoch": 4, "sweep": {"name": "curves", "trial": best["trial_id"]}}
+    assert (card["epoch"], card["sweep"]) == (4, {"name": "curves", "trial": best["trial_id"]})
     assert len(listener.named("trial_started")) == len(listener.named("trial_finished")) == 6
 
 
@@ -72,6 +74,25 @@ def test_asha_stops_are_told_as_pruned_with_every_value(curve_plan, listener):
     for row, trial in zip(table, trials, strict=True):
         assert trial.state.name == row["state"]
         assert len(trial.intermediate_values) == int(row["epochs"])
+
+
+@pytest.mark.parametrize(("metric", "mode", "sign"), [("val_loss", "min", 1), ("val_accuracy", "max", -1)])
+def test_asha_stops_the_worse_trials_whichever_way_is_better(curve_plan, listener, metric, mode, sign):
+    plan = curve_plan(scheduler="asha", num_samples=8, max_epochs=4, max_concurrent=1, metric=metric, mode=mode)
+    run_sweep(plan, listener)
+    epochs = rows(plan.folder.epochs_table)
+    rungs: dict[int, list[float]] = {1: [], 2: [], 4: []}
+    # Successive halving, written again: at each rung a trial goes on if it is in the better half of those before it.
+    for row in rows(plan.folder.trials_table):
+        mine = {int(e["epoch"]): sign * float(e[metric]) for e in epochs if e["trial_id"] == row["trial_id"]}
+        last = 4
+        for rung, seen in rungs.items():
+            stop = bool(seen) and mine[rung] > np.percentile(seen, 50)
+            seen.append(mine[rung])
+            if stop and rung < 4:
+                last = rung
+                break
+        assert (int(row["epochs"]), row["state"]) == (last, "COMPLETE" if last == 4 else "PRUNED")
 
 
 @pytest.mark.parametrize(("habit", "reason"), [(NAN, "nan"), (BUG, "error"), (MEMORY, "out_of_memory")])
@@ -106,6 +127,15 @@ def test_a_dead_worker_is_replaced_and_its_trial_finished(curve_plan, listener, 
     assert [row["epoch"] for row in rows(plan.folder.epochs_table)] == ["1", "2", "3", "4"]
 
 
+def test_a_worker_that_keeps_dying_costs_its_trial_and_nothing_else(curve_plan, listener):
+    plan = curve_plan(DIES, num_samples=2, max_concurrent=1)
+    outcome = run_sweep(plan, listener)
+    assert [(trial.state, trial.reason, trial.epochs) for trial in outcome.trials] == [("FAILED", "lost_node", 2)] * 2
+    assert any("its worker died 3 times" in note for note in listener.named("note"))
+    # Each new worker began at epoch 1 again; the better epoch 2 that an earlier one had saved is kept.
+    assert json.loads((plan.folder.best / "model.json").read_text())["epoch"] == 2
+
+
 def test_a_signal_stops_in_good_order(curve_plan, listener):
     plan = curve_plan(SLOW, num_samples=50, max_epochs=20)
     listener.on("epoch_finished", 5, lambda: signal.raise_signal(signal.SIGINT))
@@ -137,9 +167,47 @@ def test_overwrite_does_not_touch_what_is_no_sweep(curve_plan, listener, tmp_pat
     assert (tmp_path / "precious" / "thesis.tex").exists()
 
 
-def test_too_many_cpus_are_refused(curve_plan, listener):
+def test_a_sweep_that_cannot_run_leaves_the_old_one_alone(curve_plan, listener):
+    plan = curve_plan(num_samples=1, max_epochs=1)
+    greedy = replace(plan, resources=Resources(cpus_per_trial=64))
     with pytest.raises(InputError, match="needs 64 CPUs"):
-        run_sweep(replace(curve_plan(), resources=Resources(cpus_per_trial=64)), listener)
+        run_sweep(greedy, listener)
+    assert not plan.folder.path.exists()
+    run_sweep(plan, listener)
+    before = {path: path.read_bytes() for path in plan.folder.path.rglob("*") if path.is_file()}
+    with pytest.raises(InputError, match="needs 64 CPUs"):
+        run_sweep(greedy, listener, overwrite=True)
+    assert {path: path.read_bytes() for path in plan.folder.path.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize(("max_concurrent", "cpus"), [(1, 2), (2, 1)])
+def test_trials_share_out_the_machine(curve_plan, listener, max_concurrent, cpus):
+    plan = curve_plan(num_samples=2, max_epochs=1, max_concurrent=max_concurrent)
+    run_sweep(plan, listener)
+    assert plan.folder.read()["resources"]["cpus_per_trial"] == cpus
+    assert plan.folder.read()["state"] == "finished"
+
+
+def test_a_full_disk_in_a_worker_ends_the_sweep(curve_plan, listener):
+    plan = curve_plan(FULL, num_samples=6)
+    with pytest.raises(StorageError, match="no space left on device"):
+        run_sweep(plan, listener)
+    assert len(rows(plan.folder.trials_table)) <= 2
+    assert {trial.state.name for trial in stored(plan.folder)} == {"RUNNING"}
+
+
+def test_a_full_disk_when_the_winner_is_copied_keeps_the_tables(curve_plan, listener, monkeypatch):
+    plan = curve_plan(num_samples=2)
+
+    def full(*_args):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("ecgtune.sweep.promote.shutil.copyfile", full)
+    with pytest.raises(StorageError, match="no space left on device.*free some space"):
+        run_sweep(plan, listener)
+    assert "COMPLETE" in {row["state"] for row in rows(plan.folder.trials_table)}
+    assert not plan.folder.best.exists()
+    assert not [path for path in plan.folder.path.iterdir() if path.name.startswith(".best")]
 
 
 def test_a_full_disk_ends_the_sweep_with_one_message(curve_plan, listener, monkeypatch):
