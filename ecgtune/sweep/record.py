@@ -72,6 +72,8 @@ class SweepRecord:
         self._ends: dict[str, tuple[str, str]] = {}
         self._promoted: Winner | None = None
         self._resumed: dict[str, Trial] = {}
+        # Trials whose worker met a full disk: they have not ended, and are taken up by --resume.
+        self._suspended: set[str] = set()
         self.trials: dict[str, Trial] = {}
         self.winner: Winner | None = None
         self.confusion: list[list[int]] | None = None
@@ -139,6 +141,7 @@ class SweepRecord:
         """A worker reports an epoch, or why there will be no more."""
         trial = self.trials[trial_id]
         if report.get("failure") == "storage":
+            self._suspended.add(trial_id)
             raise StorageError(str(report["message"]))
         if report.get("failure"):
             self.will_end(trial_id, str(report["failure"]), str(report.get("message", "")))
@@ -169,7 +172,7 @@ class SweepRecord:
             broken: reason and message, where it did not end by itself or by the scheduler.
         """
         trial = self.trials[trial_id]
-        if trial.state != "RUNNING":
+        if trial.state != "RUNNING" or trial_id in self._suspended:
             return
         reason, message = self._ends.get(trial_id, broken or ("", ""))
         if reason == "asha":

@@ -192,7 +192,7 @@ def test_a_full_disk_in_a_worker_ends_the_sweep(curve_plan, listener):
     plan = curve_plan(FULL, num_samples=6)
     with pytest.raises(StorageError, match="no space left on device"):
         run_sweep(plan, listener)
-    assert len(rows(plan.folder.trials_table)) <= 2
+    assert {row["state"] for row in rows(plan.folder.trials_table)} == {"RUNNING"}
     assert {trial.state.name for trial in stored(plan.folder)} == {"RUNNING"}
 
 
