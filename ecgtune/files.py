@@ -98,7 +98,7 @@ def refuse_existing(path: Path, *, overwrite: bool) -> None:
     """
     if overwrite or not path.exists() or (path.is_dir() and not any(path.iterdir())):
         return
-    raise InputError(f"{path} exists already. Choose another name, or pass --overwrite to replace it.")
+    raise InputError(f"{path} exists already. Choose another name or folder, or pass --overwrite to replace it.")
 
 
 def write_text(path: Path, text: str) -> None:

@@ -115,7 +115,11 @@ def plan_emotion(
         **{f"sweep_{key}": value for key, value in card.get("sweep", {}).items()},
     }
     space = replace(space, settings=settings)
-    return SweepPlan(folder, space, job, resources, (*notes, *opened.notes), lineage)
+    task = (
+        f"{job.target} > {job.threshold:g}: {len(opened.folds)} folds by person, "
+        f"{len(opened.validated)} people to validate on."
+    )
+    return SweepPlan(folder, space, job, resources, (task, *notes, *opened.notes), lineage)
 
 
 def plan_again(folder: SweepFolder, resources: Resources, num_samples: int | None) -> SweepPlan:
