@@ -7,24 +7,14 @@ that time which making the views took. The fastest of the repeats counts, since 
 """
 
 import argparse
-import time
 
 import torch
+from common import fastest
 
 from ecgtune.config import EncoderConfig, PretextConfig
 from ecgtune.models import build_encoder
 from ecgtune.pretext import PRETEXT_TASKS
 from ecgtune.pretext.transformation_recognition import make_views
-
-
-def fastest(call, seconds):
-    """Seconds of the fastest of at least three calls, repeated for `seconds`."""
-    best, repeats, until = float("inf"), 0, time.perf_counter() + seconds
-    while repeats < 3 or time.perf_counter() < until:
-        start = time.perf_counter()
-        call()
-        best, repeats = min(best, time.perf_counter() - start), repeats + 1
-    return best
 
 
 def measure(n_windows, pool_stride, seconds):
