@@ -151,17 +151,8 @@ def _portable(argument):
 
 
 def _tree_clean():
-    asked = [
-        "git",
-        "-C",
-        str(REPOSITORY),
-        "status",
-        "--porcelain",
-        "--",
-        "ecgtune",
-        "search_spaces",
-        "tests/benchmarks",
-    ]
+    measured = ["ecgtune", "search_spaces", "tests/benchmarks"]
+    asked = ["git", "-C", str(REPOSITORY), "status", "--porcelain", "--", *measured]
     return not subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()
 
 
