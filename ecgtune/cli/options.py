@@ -25,6 +25,13 @@ GpusPerTrial: TypeAlias = Annotated[
     float | None,
     typer.Option("--gpus-per-trial", min=0, help="GPUs per trial, may be a fraction; default: 1 where there is one."),
 ]
+Convolution: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--convolution",
+        help="How convolutions are computed: auto, direct, fourier or bf16; default: the fastest here, measured once.",
+    ),
+]
 Address: TypeAlias = Annotated[
     str | None, typer.Option("--address", help="A running Ray cluster; default: this machine.")
 ]

@@ -44,6 +44,7 @@ def pretext(
     max_concurrent: options.MaxConcurrent = None,
     cpus_per_trial: options.CpusPerTrial = None,
     gpus_per_trial: options.GpusPerTrial = None,
+    convolution: options.Convolution = None,
     address: options.Address = None,
     overwrite: options.Overwrite = False,
     resume: options.Resume = False,
@@ -55,14 +56,15 @@ def pretext(
     from ecgtune.data.generated import generated_dreamer
     from ecgtune.sweep.planning import plan_pretext
 
+    resources = _resources(address, cpus_per_trial, gpus_per_trial, max_concurrent, convolution)
     if resume:
         given = {"--data": data, "--space": space, "--max-epochs": max_epochs, "--seed": seed, "--hold-out": hold_out}
         given["--overwrite"] = overwrite or None
-        _resume(results, name, given, num_samples, _resources(address, cpus_per_trial, gpus_per_trial, max_concurrent))
+        given["--convolution"] = convolution
+        _resume(results, name, given, num_samples, resources)
         return
     chosen = _space(space, "pretext", num_samples=num_samples, max_epochs=max_epochs, seed=seed, hold_out=hold_out)
     folder = _folder(results, name, "pretext", overwrite)
-    resources = _resources(address, cpus_per_trial, gpus_per_trial, max_concurrent)
     plan = plan_pretext(folder, chosen, data or [generated_dreamer()], resources)
     _run(plan, overwrite)
 
@@ -96,6 +98,7 @@ def emotion(
     max_concurrent: options.MaxConcurrent = None,
     cpus_per_trial: options.CpusPerTrial = None,
     gpus_per_trial: options.GpusPerTrial = None,
+    convolution: options.Convolution = None,
     address: options.Address = None,
     overwrite: options.Overwrite = False,
     resume: options.Resume = False,
@@ -107,17 +110,18 @@ def emotion(
     from ecgtune.sweep.folder import find_pretext_model
     from ecgtune.sweep.planning import plan_emotion
 
+    resources = _resources(address, cpus_per_trial, gpus_per_trial, max_concurrent, convolution)
     if resume:
         given: dict[str, object]
         given = {"--data": data, "--space": space, "--max-epochs": max_epochs, "--seed": seed, "--folds": folds}
         given |= {"--pretext": pretext, "--target": target, "--threshold": threshold}
         given |= {"--transductive": transductive or None, "--random-encoder": random_encoder or None}
         given["--overwrite"] = overwrite or None
-        _resume(results, name, given, num_samples, _resources(address, cpus_per_trial, gpus_per_trial, max_concurrent))
+        given["--convolution"] = convolution
+        _resume(results, name, given, num_samples, resources)
         return
     chosen = _space(space, "emotion", num_samples=num_samples, max_epochs=max_epochs, seed=seed, folds=folds)
     folder = _folder(results, name, "emotion", overwrite)
-    resources = _resources(address, cpus_per_trial, gpus_per_trial, max_concurrent)
     plan = plan_emotion(
         folder,
         chosen,
@@ -150,14 +154,16 @@ def _folder(results: Path, name: str | None, stage: Stage, overwrite: bool) -> "
     return folder
 
 
-def _resources(address: str | None, cpus: int | None, gpus: float | None, max_concurrent: int | None) -> "Resources":
+def _resources(
+    address: str | None, cpus: int | None, gpus: float | None, max_concurrent: int | None, convolution: str | None
+) -> "Resources":
     import torch
 
     from ecgtune.sweep.plan import Resources
 
     if gpus is None:
         gpus = 1.0 if torch.cuda.is_available() else 0.0
-    return Resources(address, cpus, gpus, max_concurrent)
+    return Resources(address, cpus, gpus, max_concurrent, convolution)
 
 
 def _resume(

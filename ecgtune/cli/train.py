@@ -6,6 +6,7 @@ from typing import Annotated, TypeAlias
 
 import typer
 
+from ecgtune.cli import options
 from ecgtune.cli.console import stderr, stdout
 
 app = typer.Typer(no_args_is_help=True, help="Train one configuration of one stage.")
@@ -37,6 +38,7 @@ def pretext(
         typer.Option("--hold-out", help="The share of a labelled data set's people left to the emotion stage."),
     ] = None,
     device: Device = "auto",
+    convolution: options.Convolution = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Train an encoder on a pretext task; the best epoch by validation loss is kept.
@@ -47,6 +49,7 @@ def pretext(
     """
     from ecgtune.cli.train_view import TrainView
     from ecgtune.training.device import resolve_device
+    from ecgtune.training.path import choose_path
     from ecgtune.training.pretrain import pretrain
     from ecgtune.training.run import open_pretext, record, write_config
     from ecgtune.training.run_file import read_pretext_run
@@ -55,6 +58,7 @@ def pretext(
     folders = [str(folder) for folder in data] if data else None
     file = read_pretext_run(config, data=folders, epochs=epochs, seed=seed, hold_out=hold_out)
     run, where, target = file.run, resolve_device(device), _folder(out, "pretext", overwrite)
+    path = choose_path(convolution, where)
     pool, split = open_pretext(run)
     people = [len(set(pool.persons[side].tolist())) for side in (split.train, split.val)]
     _say(f"{len(split.train)} windows of {people[0]} people to train on, {len(split.val)} of {people[1]} to validate")
@@ -62,7 +66,14 @@ def pretext(
         _say(f"{len(split.held_out)} people are held out, so that the emotion stage can validate on them")
     with TrainView(run.epochs, "views") as view:
         results = pretrain(
-            file.config, pool, split, epochs=run.epochs, seed=run.seed, device=where, progress=view.within
+            file.config,
+            pool,
+            split,
+            epochs=run.epochs,
+            seed=run.seed,
+            device=where,
+            path=path,
+            progress=view.within,
         )
         write_config(target / "config.toml", run, file.config)
         best = record(
@@ -97,6 +108,7 @@ def emotion(
     epochs: Epochs = None,
     seed: Seed = None,
     device: Device = "auto",
+    convolution: options.Convolution = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Train emotion heads on a pretext encoder, over folds by person; the best epoch by balanced accuracy is kept.
@@ -106,6 +118,7 @@ def emotion(
     from ecgtune.cli.train_view import TrainView
     from ecgtune.training.device import resolve_device
     from ecgtune.training.finetune import finetune
+    from ecgtune.training.path import choose_path
     from ecgtune.training.predictions import PREDICTIONS, write_predictions
     from ecgtune.training.result import EpochResult
     from ecgtune.training.run import open_emotion, record, write_config
@@ -126,7 +139,7 @@ def emotion(
     run, where, place = file.run, resolve_device(device), _folder(out, "emotion", overwrite)
     with TrainView(run.epochs, "windows") as view:
         view.doing("embedding")
-        opened = open_emotion(run, progress=view.within)
+        opened = open_emotion(run, path=choose_path(convolution, where), progress=view.within)
         view.doing(f"epoch 1/{run.epochs}")
         positive = int(opened.classes.sum())
         _say(

@@ -6,18 +6,20 @@ import torch
 from torch import nn
 
 from ecgtune.config import EmotionHeadConfig, EncoderConfig, PretextHeadConfig
+from ecgtune.models.convolution import ConvolutionPath
 from ecgtune.models.encoder import Encoder
 from ecgtune.models.heads import EmotionHead, PretextHeads
 
 
-def build_encoder(config: EncoderConfig, generator: torch.Generator) -> Encoder:
-    """An encoder on the CPU; `generator`, on the CPU too, draws its weights."""
+def build_encoder(config: EncoderConfig, generator: torch.Generator, path: ConvolutionPath = "direct") -> Encoder:
+    """An encoder on the CPU; `generator`, on the CPU too, draws its weights, which do not depend on the path."""
     with _global_generator_kept():
         encoder = Encoder(
             pool_stride=config.pool_stride,
             activation=config.activation,
             batch_norm=config.batch_norm,
             pooling=config.pooling,
+            path=path,
         )
     initialise(encoder, generator)
     return encoder

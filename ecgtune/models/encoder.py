@@ -6,15 +6,20 @@ With the published stride of 2 between pools, 2560 samples become 1277, then 635
 329,152 parameters.
 """
 
+from typing import cast
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ecgtune.models.convolution import ConvolutionPath, convolution
+from ecgtune.models.peak import peak_convolution
 from ecgtune.models.pooling import pool
+from ecgtune.models.window_max import SIZE as POOL_SIZE
+from ecgtune.models.window_max import window_max
 
 # (filters, kernel) of the two convolutions of each block.
 BLOCKS = ((32, 32), (64, 16), (128, 8))
-POOL_SIZE = 8
 N_MAPS = BLOCKS[-1][0]
 ACTIVATIONS = {"leaky_relu": 0.2, "relu": 0.0}
 
@@ -27,6 +32,7 @@ class Encoder(nn.Module):
         activation: `leaky_relu` (slope 0.2 below zero) or `relu`.
         batch_norm: normalise before each activation (Ioffe & Szegedy 2015); the convolutions then have no bias.
         pooling: `max`, `mean` or `max+mean+std`, over time.
+        path: how convolutions are computed; a matter of speed and rounding, see `ecgtune.models.convolution`.
 
     Shape:
         [batch, n_times] -> [batch, n_features]; n_times at least `min_times`.
@@ -42,8 +48,10 @@ class Encoder(nn.Module):
         activation: str = "leaky_relu",
         batch_norm: bool = False,
         pooling: str = "max",
+        path: ConvolutionPath = "direct",
     ) -> None:
         super().__init__()
+        self.path = path
         self.pool_stride = pool_stride
         self.pooling = pooling
         self.n_features = N_MAPS * 3 if pooling == "max+mean+std" else N_MAPS
@@ -62,46 +70,57 @@ class Encoder(nn.Module):
 
     def feature_maps(self, x: Tensor) -> Tensor:
         """Windows [batch, n_times] -> activated maps [batch, 128, n_positions]."""
-        return self._activate(self._maps(x)).squeeze(2)
+        with self._precision(x):
+            return self._activate(self._maps(x, len(self.layers))).to(x.dtype)
 
     def forward(self, x: Tensor) -> Tensor:
         """Windows [batch, n_times] -> features [batch, n_features]."""
-        maps = self._maps(x).squeeze(2)
-        if self.pooling == "max":
-            return self._activate(pool(maps, "max"))
-        return pool(self._activate(maps), self.pooling)
+        with self._precision(x):
+            if self.pooling != "max":
+                return pool(self._activate(self._maps(x, len(self.layers))).to(x.dtype), self.pooling)
+            # An activation never decreases, so the maximum of activated values is the activated maximum.
+            return self._activate(self._peaks(x)).to(x.dtype)
 
-    def _maps(self, x: Tensor) -> Tensor:
-        """Windows [batch, n_times] -> maps [batch, 128, 1, n_positions] before the last activation.
+    def _peaks(self, x: Tensor) -> Tensor:
+        """Windows [batch, n_times] -> the maxima over time, before the last activation: [batch, 128]."""
+        last = cast(_Convolution, self.layers[-1])
+        if last.conv.bias is None or torch.compiler.is_compiling():
+            return self._maps(x, len(self.layers)).amax(dim=-1)
+        maps = self._activate(self._maps(x, len(self.layers) - 1))
+        return peak_convolution(convolution(self.path), maps, last.conv.weight.squeeze(2), last.conv.bias)
 
-        An activation never decreases, so the maximum of activated values is the activated maximum: pooling
-        first is exact and leaves the activation less to do.
-        """
-        # Two-dimensional convolutions of height 1 with channels last run faster on a CPU than Conv1d does.
-        maps = x[:, None, None, :].contiguous(memory_format=torch.channels_last)
-        for number, layer in enumerate(self.layers):
+    def _maps(self, x: Tensor, n_layers: int) -> Tensor:
+        """Windows [batch, n_times] -> maps [batch, channels, n_positions] of the first layers, not activated."""
+        maps = x.unsqueeze(1)
+        for number, layer in enumerate(self.layers[:n_layers]):
             if number in (2, 4):
-                maps = F.max_pool2d(maps, (1, POOL_SIZE), (1, self.pool_stride))
-            maps = layer(self._activate(maps) if number else maps)
+                # Before the activation: exact, since that never decreases, and leaves it less to do.
+                maps = self._window_max(maps)
+            maps = layer(self._activate(maps) if number else maps, self.path)
         return maps
+
+    def _window_max(self, maps: Tensor) -> Tensor:
+        if self.path == "fourier":
+            return window_max(maps, self.pool_stride)
+        return F.max_pool2d(maps.unsqueeze(2), (1, POOL_SIZE), (1, self.pool_stride)).squeeze(2)
+
+    def _precision(self, x: Tensor) -> torch.autocast:
+        return torch.autocast(x.device.type, torch.bfloat16, enabled=self.path == "bf16")
 
     def _activate(self, maps: Tensor) -> Tensor:
         return F.leaky_relu(maps, self._slope) if self._slope else F.relu(maps)
 
 
 class _Convolution(nn.Module):
-    """A convolution over time that keeps the length, with TensorFlow's SAME padding, and batch norm if asked for.
-
-    An even kernel k has no middle: SAME adds (k - 1) // 2 zeros on the left and k // 2 on the right.
-    """
+    """A convolution over time that keeps the length, and batch norm if asked for."""
 
     def __init__(self, n_in: int, n_out: int, kernel: int, batch_norm: bool) -> None:
         super().__init__()
-        self.padding = ((kernel - 1) // 2, kernel // 2)
         self.conv = nn.Conv2d(n_in, n_out, (1, kernel), bias=not batch_norm)
         self.norm = nn.BatchNorm2d(n_out) if batch_norm else nn.Identity()
 
-    def forward(self, maps: Tensor) -> Tensor:
-        """[batch, n_in, 1, n_times] -> [batch, n_out, 1, n_times]."""
-        normed: Tensor = self.norm(self.conv(F.pad(maps, self.padding)))
+    def forward(self, maps: Tensor, path: ConvolutionPath) -> Tensor:
+        """[batch, n_in, n_times] -> [batch, n_out, n_times]."""
+        convolved = convolution(path)(maps, self.conv.weight.squeeze(2), self.conv.bias)
+        normed: Tensor = self.norm(convolved.unsqueeze(2)).squeeze(2)
         return normed

@@ -13,8 +13,8 @@ class StepOutput(NamedTuple):
 
     Args:
         loss: scalar, the mean over the views, without regularisation, so that runs can be compared by it.
-        logits: [n_views, n_classes].
-        classes: [n_views] int64, the right class of each view.
+        logits: [n_views * batch, n_classes].
+        classes: [n_views * batch] int64, the right class of each view.
         penalty: scalar, the regularisation, which training adds to the loss.
     """
 
@@ -36,9 +36,13 @@ class PretextTask(Protocol):
         """Heads for the encoder's features, on the CPU; `generator`, on the CPU too, draws the weights."""
         ...
 
-    def step(self, encoder: Encoder, heads: nn.Module, windows: Tensor, generator: torch.Generator) -> StepOutput:
-        """Make the views of `windows` [batch, n_times], pass them through, and compute the loss.
+    def views(self, windows: Tensor, generator: torch.Generator) -> Tensor:
+        """Windows [batch, n_times] -> views [n_views, batch, n_times].
 
-        `generator` lives on the device of `windows` and draws whatever is random in the views.
+        `generator` lives on the device of `windows` and draws whatever is random.
         """
+        ...
+
+    def step(self, encoder: Encoder, heads: nn.Module, views: Tensor) -> StepOutput:
+        """Pass views [n_views, batch, n_times] through, and compute the loss."""
         ...

@@ -36,10 +36,14 @@ class TransformationRecognition:
             self._config.head, generator, n_features=encoder.n_features, n_classes=len(self.classes)
         )
 
-    def step(self, encoder: Encoder, heads: nn.Module, windows: Tensor, generator: torch.Generator) -> StepOutput:
-        """Windows [batch, n_times] -> loss over 7 * batch views, class after class."""
-        views = make_views(windows, generator, self._config.transforms)
-        classes = torch.arange(len(views), device=windows.device).repeat_interleave(len(windows))
+    def views(self, windows: Tensor, generator: torch.Generator) -> Tensor:
+        """Windows [batch, n_times] -> views [7, batch, n_times], one per class."""
+        return make_views(windows, generator, self._config.transforms)
+
+    def step(self, encoder: Encoder, heads: nn.Module, views: Tensor) -> StepOutput:
+        """Views [7, batch, n_times] -> loss over all of them, class after class."""
+        n_views, batch, _ = views.shape
+        classes = torch.arange(n_views, device=views.device).repeat_interleave(batch)
         logits: Tensor = heads(encoder(views.flatten(0, 1)))
         loss = self._loss(logits, classes, self._weights.to(logits))
         return StepOutput(loss, logits, classes, self._config.head.l2 * squared_weights(heads))

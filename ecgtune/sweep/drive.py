@@ -66,7 +66,7 @@ def drive(plan: SweepPlan, observer: SweepObserver, concurrency: int) -> tuple[b
         metric=settings.metric,
         mode=settings.mode,
         threads=threads,
-        device="cuda" if resources.gpus_per_trial else "cpu",
+        device=resources.device,
         state_seconds=STATE_SECONDS,
     )
     needs = {"cpu": threads, "gpu": resources.gpus_per_trial}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ecgtune.config import EmotionConfig, Scalar, configure
 from ecgtune.data.store import load_dataset
+from ecgtune.models import ConvolutionPath
 from ecgtune.training.emotion_data import EmotionData, emotion_data
 from ecgtune.training.finetune import finetune
 from ecgtune.training.result import EpochResult
@@ -30,6 +31,7 @@ class EmotionJob:
         transductive: whether persons that the encoder has seen may be validated on.
         max_epochs: per trial.
         seed: of the folds, the initial weights and the training.
+        convolution: how an encoder that is trained computes its convolutions.
     """
 
     data: str
@@ -40,6 +42,7 @@ class EmotionJob:
     transductive: bool
     max_epochs: int
     seed: int
+    convolution: ConvolutionPath = "direct"
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -83,4 +86,5 @@ def open_emotion(job: EmotionJob) -> EmotionData:
         seed=job.seed,
         transductive=job.transductive,
         cache=None,
+        path=job.convolution,
     )

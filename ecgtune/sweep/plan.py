@@ -22,12 +22,19 @@ class Resources:
         cpus_per_trial: whole CPUs, also the number of PyTorch threads; None shares out the machine.
         gpus_per_trial: may be a fraction.
         max_concurrent: trials at once; None means as many as fit.
+        convolution: how convolutions are computed: a path's name or `auto`; None asks the environment.
     """
 
     address: str | None = None
     cpus_per_trial: int | None = None
     gpus_per_trial: float = 0.0
     max_concurrent: int | None = None
+    convolution: str | None = None
+
+    @property
+    def device(self) -> str:
+        """Where trials are trained: `cpu` or `cuda`."""
+        return "cuda" if self.gpus_per_trial else "cpu"
 
 
 @dataclass(frozen=True)

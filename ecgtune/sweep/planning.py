@@ -19,6 +19,7 @@ from ecgtune.sweep.plan import Resources, SweepPlan
 from ecgtune.sweep.pretext_job import PretextJob, open_pretext
 from ecgtune.training.checkpoint import ENCODER, load_card
 from ecgtune.training.emotion_data import seen_by
+from ecgtune.training.path import choose_path
 from ecgtune.training.random_encoder import random_encoder
 
 
@@ -47,6 +48,7 @@ def plan_pretext(folder: SweepFolder, space: SearchSpace, data: Sequence[Path], 
         val_fraction=settings.val_fraction,
         max_epochs=settings.max_epochs,
         seed=settings.seed,
+        convolution=choose_path(resources.convolution, resources.device),
     )
     open_pretext(job)
     return SweepPlan(folder, space, job, resources, tuple(notes))
@@ -106,6 +108,7 @@ def plan_emotion(
         transductive=transductive,
         max_epochs=settings.max_epochs,
         seed=settings.seed,
+        convolution=choose_path(resources.convolution, resources.device),
     )
     opened = open_emotion(job)
     lineage = {

@@ -12,6 +12,7 @@ from ecgtune.config import TRANSFORMS, PretextConfig, Scalar, configure
 from ecgtune.data.pool import WindowPool
 from ecgtune.data.splits import Split, pretext_split
 from ecgtune.data.store import load_dataset
+from ecgtune.models import ConvolutionPath
 from ecgtune.pretext.transformation_recognition import make_views
 from ecgtune.training.pretrain import pretrain
 from ecgtune.training.result import EpochResult
@@ -31,6 +32,7 @@ class PretextJob:
         val_fraction: of the other persons.
         max_epochs: per trial.
         seed: of the split, the initial weights and the training.
+        convolution: how the encoder computes its convolutions.
     """
 
     data: tuple[str, ...]
@@ -38,6 +40,7 @@ class PretextJob:
     val_fraction: float
     max_epochs: int
     seed: int
+    convolution: ConvolutionPath = "direct"
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -55,7 +58,16 @@ class PretextJob:
         """See `Job`."""
         pool, split = open_pretext(self)
         config = configure(PretextConfig, parameters, where="trial")
-        return pretrain(config, pool, split, epochs=self.max_epochs, seed=self.seed, device=device, resume=resume)
+        return pretrain(
+            config,
+            pool,
+            split,
+            epochs=self.max_epochs,
+            seed=self.seed,
+            device=device,
+            path=self.convolution,
+            resume=resume,
+        )
 
     def save(self, folder: Path, parameters: Mapping[str, Scalar], result: EpochResult, origin: dict[str, Any]) -> None:
         """See `Job`."""

@@ -19,7 +19,7 @@ from torch import Tensor
 from ecgtune.config import EncoderConfig
 from ecgtune.errors import InputError
 from ecgtune.files import replaced, replaced_folder, sha256, write_json
-from ecgtune.models import Encoder, build_encoder
+from ecgtune.models import ConvolutionPath, Encoder, build_encoder
 
 FORMAT = 1
 ENCODER = "encoder.safetensors"
@@ -83,15 +83,19 @@ def load_card(folder: Path) -> dict[str, Any]:
     return dict(card)
 
 
-def load_encoder(folder: Path) -> tuple[Encoder, dict[str, Any]]:
+def load_encoder(folder: Path, path: ConvolutionPath = "direct") -> tuple[Encoder, dict[str, Any]]:
     """Read an encoder, in evaluation mode on the CPU, and its card.
+
+    Args:
+        folder: of a model.
+        path: how convolutions are computed.
 
     Raises:
         InputError: the folder is missing, damaged or of another format, or holds one encoder per fold.
     """
     card = load_card(folder)
     try:
-        encoder = build_encoder(EncoderConfig(**card["architecture"]["encoder"]), torch.Generator())
+        encoder = build_encoder(EncoderConfig(**card["architecture"]["encoder"]), torch.Generator(), path)
         tensors = load_file(folder / ENCODER)
         if any(name.startswith("fold") for name in tensors):
             raise InputError(

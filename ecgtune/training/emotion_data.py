@@ -14,7 +14,7 @@ from ecgtune.config import EncoderConfig
 from ecgtune.data.splits import Split, require_disjoint, subject_folds
 from ecgtune.data.store import Target, WindowDataset
 from ecgtune.errors import DataError, InputError, LeakError
-from ecgtune.models import Encoder
+from ecgtune.models import ConvolutionPath, Encoder
 from ecgtune.training.checkpoint import load_encoder
 from ecgtune.training.embed import summaries
 from ecgtune.training.loop import Progress
@@ -107,6 +107,7 @@ def emotion_data(
     seed: int,
     transductive: bool,
     cache: Path | None,
+    path: ConvolutionPath = "direct",
     progress: Progress | None = None,
 ) -> EmotionData:
     """Classes, folds and the encoder's summaries for one data set.
@@ -123,6 +124,7 @@ def emotion_data(
         seed: of the dealing of people to folds.
         transductive: validate on people that the encoder has seen, too; the result is marked.
         cache: where summaries are kept; None means `ecgtune.data.cache.cache_folder()`.
+        path: how an encoder that is trained computes its convolutions.
         progress: called while summaries are computed.
 
     Raises:
@@ -135,7 +137,7 @@ def emotion_data(
     classes = (scores[rows] > limit).astype(np.int64)
     _require_two_classes(dataset, chosen, limit, scores[rows], classes)
     persons = dataset.persons[rows]
-    encoder, card = load_encoder(model_folder)
+    encoder, card = load_encoder(model_folder, path)
     _require_fit(dataset, encoder, card, model_folder)
     seen = seen_by(card)
     everyone = frozenset(persons.tolist())

@@ -26,15 +26,15 @@ def slices(index: NDArray[np.integer], size: int) -> Iterator[NDArray[np.integer
 def micro_batch(sizes: Mapping[str, int], device: str, *, batch_norm: bool) -> int:
     """Windows that pass through the network together; gradients add up to those of the whole batch.
 
-    Batch norm takes its statistics from a micro-batch, which is so a part of the model's definition and not of the
-    machine's: with it, every device takes the size for a CPU.
+    Batch norm takes its statistics from a micro-batch, which is so a part of the model's definition: with it, the
+    size depends neither on the device nor on how convolutions are computed.
 
     Args:
-        sizes: by type of device, `cpu` and `cuda`.
+        sizes: for `cpu`, for `cuda`, and for `norm`.
         device: e.g. `cuda:0`.
         batch_norm: whether the encoder has any.
     """
-    return sizes["cpu" if batch_norm else torch.device(device).type]
+    return sizes["norm" if batch_norm else torch.device(device).type]
 
 
 def copied(module: nn.Module) -> dict[str, Tensor]:

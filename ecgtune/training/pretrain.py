@@ -12,7 +12,7 @@ from ecgtune.config import PretextConfig
 from ecgtune.data.pool import WindowPool
 from ecgtune.data.splits import Split, require_disjoint
 from ecgtune.errors import DataError
-from ecgtune.models import build_encoder
+from ecgtune.models import ConvolutionPath, build_encoder
 from ecgtune.pretext import PRETEXT_TASKS
 from ecgtune.training.loop import Progress, Stopwatch, copied, micro_batch, require_identity, run_identity, slices
 from ecgtune.training.optimiser import base_rate, build_optimizer, set_rate
@@ -20,10 +20,17 @@ from ecgtune.training.pretext_scores import PretextScores
 from ecgtune.training.result import EpochResult, Snapshot
 from ecgtune.training.schedule import learning_rate, require_room
 from ecgtune.training.seed import global_stream, numpy_generator, torch_generator
+from ecgtune.training.windows import Windows
 
-# See `micro_batch`. On a CPU speed hardly depends on it (1 to 16 were measured within 15 %), and larger ones cost
-# memory and, with batch norm, time.
-MICRO_BATCH = {"cpu": 4, "cuda": 64}
+# See `micro_batch`. What is quickest on a CPU depends on how the convolutions are computed: the Fourier path needs many
+# windows to repay the transforms of its kernels, the others want what fits into the cache.
+MICRO_BATCH: dict[ConvolutionPath, dict[str, int]] = {
+    "direct": {"cpu": 4, "cuda": 64, "norm": 4},
+    "bf16": {"cpu": 4, "cuda": 64, "norm": 4},
+    "fourier": {"cpu": 8, "cuda": 64, "norm": 4},
+}
+# Views are drawn for so many validation windows at a time.
+VALIDATION_BATCH = 64
 # Validation views are drawn with this seed whatever the run's, so that val_loss compares runs.
 VALIDATION_SEED = 0
 
@@ -36,6 +43,7 @@ def pretrain(
     epochs: int,
     seed: int,
     device: str = "cpu",
+    path: ConvolutionPath = "direct",
     resume: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
 ) -> Iterator[EpochResult]:
@@ -52,6 +60,7 @@ def pretrain(
         epochs: of the whole run, those before `resume` included.
         seed: of weights, order, views and dropout.
         device: `cpu` or `cuda`.
+        path: how convolutions are computed; see `ecgtune.training.path.choose_path`.
         resume: `Snapshot.resume` of an earlier epoch.
         progress: called within an epoch.
 
@@ -68,7 +77,7 @@ def pretrain(
     for side, index in (("training", split.train), ("validation", split.val)):
         if not len(index):
             raise DataError(f"the {side} side of the pretext split has no window.")
-    run = _Run(config, pool, split, seed, device, progress)
+    run = _Run(config, pool, split, seed, device, path, progress)
     if resume is not None:
         run.restore(resume)
     return run.epochs(epochs)
@@ -82,17 +91,19 @@ class _Run:
         split: Split,
         seed: int,
         device: str,
+        path: ConvolutionPath,
         progress: Progress | None,
     ) -> None:
-        self.config, self.pool, self.split, self.seed, self.device = config, pool, split, seed, device
+        self.config, self.split, self.seed, self.device = config, split, seed, device
+        self.windows = Windows(pool, np.concatenate([split.train, split.val]), device)
         self.progress = progress
         self.task = PRETEXT_TASKS[config.task](config)
         weights = torch_generator(seed, "weights")
-        self.encoder = build_encoder(config.encoder, weights)
+        self.encoder = build_encoder(config.encoder, weights, path)
         self.heads = self.task.build_heads(self.encoder, weights).to(device)
         self.encoder.to(device)
         self.optimizer = build_optimizer(config, ([*self.encoder.parameters(), *self.heads.parameters()], 1.0))
-        self.micro_batch = micro_batch(MICRO_BATCH, device, batch_norm=config.encoder.batch_norm)
+        self.micro_batch = micro_batch(MICRO_BATCH[path], device, batch_norm=config.encoder.batch_norm)
         self.identity = run_identity(config, seed, pool.fingerprint)
         self.done = 0
 
@@ -128,16 +139,18 @@ class _Run:
     def train(self) -> PretextScores:
         self.encoder.train()
         self.heads.train()
-        views = torch_generator(self.seed, "views", self.done, device=self.device)
+        generator = torch_generator(self.seed, "views", self.done, device=self.device)
         order = self.order()
         scores = PretextScores(len(self.task.classes), self.config.loss)
         done = 0
         for batch in slices(order, self.config.batch_size):
             self.optimizer.zero_grad()
-            for part in slices(batch, self.micro_batch):
-                out = self.task.step(self.encoder, self.heads, self.windows(part), views)
-                torch.autograd.backward((out.loss + out.penalty) * (len(part) / len(batch)))
-                scores.add(out, len(part))
+            # For the whole batch at once, so that they do not depend on the size of a micro-batch.
+            views = self.task.views(self.windows.take(batch), generator)
+            for part in torch.split(views, self.micro_batch, dim=1):
+                out = self.task.step(self.encoder, self.heads, part)
+                torch.autograd.backward((out.loss + out.penalty) * (part.shape[1] / len(batch)))
+                scores.add(out, part.shape[1])
             self.optimizer.step()
             done += len(batch)
             if self.progress:
@@ -150,18 +163,17 @@ class _Run:
     def validate(self) -> PretextScores:
         self.encoder.eval()
         self.heads.eval()
-        views = torch_generator(VALIDATION_SEED, "validation views", device=self.device)
+        generator = torch_generator(VALIDATION_SEED, "validation views", device=self.device)
         scores = PretextScores(len(self.task.classes), self.config.loss)
-        for part in slices(self.split.val, self.micro_batch):
-            scores.add(self.task.step(self.encoder, self.heads, self.windows(part), views), len(part))
+        for batch in slices(self.split.val, VALIDATION_BATCH):
+            views = self.task.views(self.windows.take(batch), generator)
+            for part in torch.split(views, self.micro_batch, dim=1):
+                scores.add(self.task.step(self.encoder, self.heads, part), part.shape[1])
         return scores
 
     def order(self) -> NDArray[np.intp]:
         order = numpy_generator(self.seed, "order", self.done).permutation(self.split.train)
         return order[: self.config.windows_per_epoch or None]
-
-    def windows(self, index: NDArray[np.integer]) -> torch.Tensor:
-        return torch.from_numpy(self.pool.take(index)).to(self.device)
 
     def snapshot(self) -> Snapshot:
         encoder, heads = copied(self.encoder), copied(self.heads)

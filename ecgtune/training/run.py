@@ -23,6 +23,7 @@ from ecgtune.data.splits import Split, choose_held_out, pretext_split
 from ecgtune.data.store import load_dataset
 from ecgtune.errors import EcgtuneError, InputError
 from ecgtune.files import storage_errors, write_text
+from ecgtune.models import ConvolutionPath
 from ecgtune.training.checkpoint import load_card
 from ecgtune.training.emotion_data import EmotionData, emotion_data, seen_by
 from ecgtune.training.loop import Progress
@@ -51,7 +52,13 @@ def open_pretext(run: PretextRun) -> tuple[WindowPool, Split]:
     return pool, pretext_split(pool.persons, val_fraction=run.val_fraction, held_out=held_out, seed=run.seed)
 
 
-def open_emotion(run: EmotionRun, *, cache: Path | None = None, progress: Progress | None = None) -> EmotionData:
+def open_emotion(
+    run: EmotionRun,
+    *,
+    cache: Path | None = None,
+    path: ConvolutionPath = "direct",
+    progress: Progress | None = None,
+) -> EmotionData:
     """The embeddings, classes and folds of an emotion run.
 
     Raises:
@@ -76,6 +83,7 @@ def open_emotion(run: EmotionRun, *, cache: Path | None = None, progress: Progre
         seed=run.seed,
         transductive=run.transductive,
         cache=cache,
+        path=path,
         progress=progress,
     )
 

@@ -20,7 +20,7 @@ from ecgtune.training.optimiser import build_optimizer, set_rate
 from ecgtune.training.seed import torch_generator
 
 # See `micro_batch`.
-MICRO_BATCH = {"cpu": 32, "cuda": 256}
+MICRO_BATCH = {"cpu": 32, "cuda": 256, "norm": 32}
 
 
 class UnfrozenFolds:

@@ -81,7 +81,7 @@ def test_the_default_is_the_published_encoder(generator):
     lengths = []
     for layer in encoder.layers:
         layer.register_forward_hook(lambda _module, _inputs, output: lengths.append(output.shape[-1]))
-    assert encoder(torch.zeros(1, 2560)).shape == (1, 128)
+    assert encoder.feature_maps(torch.zeros(1, 2560)).shape == (1, 128, 635)
     assert lengths == [2560, 2560, 1277, 1277, 635, 635]
 
 

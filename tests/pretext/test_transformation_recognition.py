@@ -84,7 +84,7 @@ def test_softmax_weighs_the_classes():
 @pytest.mark.parametrize("loss_weights", ["published", "uniform"])
 def test_the_step_uses_the_loss_and_the_weights_it_was_given(loss, loss_weights):
     task, encoder, heads = stage(loss=loss, loss_weights=loss_weights)
-    out = task.step(encoder, heads.eval(), torch.randn(3, 300, generator=seeded(1)), seeded(2))
+    out = task.step(encoder, heads.eval(), task.views(torch.randn(3, 300, generator=seeded(1)), seeded(2)))
     weights = torch.tensor(PUBLISHED if loss_weights == "published" else [1 / 7] * 7)
     expected = {"one_vs_rest": one_vs_rest, "softmax": softmax}[loss](out.logits, out.classes, weights)
     torch.testing.assert_close(out.loss, expected)
@@ -97,7 +97,7 @@ def test_weights_of_the_classes_sum_to_one():
 def test_the_step_gives_seven_views_of_every_window_with_the_right_class():
     task, encoder, heads = stage()
     windows = torch.randn(3, 300, generator=seeded(1))
-    out = task.step(encoder, heads.eval(), windows, seeded(2))
+    out = task.step(encoder, heads.eval(), task.views(windows, seeded(2)))
     assert task.classes == CLASSES
     assert out.logits.shape == (21, 7)
     assert out.classes.tolist() == [k for k in range(7) for _ in range(3)]
@@ -112,7 +112,7 @@ def test_every_head_learns_in_a_step():
     task, encoder, heads = stage()
     before = {name: value.clone() for name, value in [*heads.named_parameters(), *encoder.named_parameters()]}
     optimizer = torch.optim.Adam([*encoder.parameters(), *heads.parameters()])
-    out = task.step(encoder, heads, torch.randn(4, 300, generator=seeded(1)), seeded(2))
+    out = task.step(encoder, heads, task.views(torch.randn(4, 300, generator=seeded(1)), seeded(2)))
     (out.loss + out.penalty).backward()
     optimizer.step()
     changed = {
@@ -127,9 +127,9 @@ def test_every_head_learns_in_a_step():
 def test_dropout_is_off_in_evaluation():
     task, encoder, heads = stage()
     windows = torch.randn(2, 300, generator=seeded(1))
-    first, second = (task.step(encoder, heads.train(), windows, seeded(2)).logits for _ in range(2))
+    first, second = (task.step(encoder, heads.train(), task.views(windows, seeded(2))).logits for _ in range(2))
     assert not torch.equal(first, second)
-    first, second = (task.step(encoder, heads.eval(), windows, seeded(2)).logits for _ in range(2))
+    first, second = (task.step(encoder, heads.eval(), task.views(windows, seeded(2))).logits for _ in range(2))
     assert torch.equal(first, second)
 
 
@@ -138,7 +138,7 @@ def test_the_penalty_is_l2_times_the_squares_of_the_heads_weights():
     with torch.no_grad():
         for parameter in heads.parameters():
             parameter.fill_(2.0)
-    out = task.step(encoder, heads, torch.randn(2, 300, generator=seeded(1)), seeded(2))
+    out = task.step(encoder, heads, task.views(torch.randn(2, 300, generator=seeded(1)), seeded(2)))
     # Biases, and the encoder, are not in it.
     assert out.penalty.item() == pytest.approx(0.5 * 7 * (128 * 3 + 3) * 4.0)
     assert out.penalty.requires_grad
@@ -153,9 +153,9 @@ def test_it_learns_something():
     optimizer = torch.optim.Adam([*encoder.parameters(), *heads.parameters()], lr=2e-3)
     generator = seeded(2)
     for _ in range(30):
-        out = task.step(encoder, heads, windows, generator)
+        out = task.step(encoder, heads, task.views(windows, generator))
         optimizer.zero_grad()
         (out.loss + out.penalty).backward()
         optimizer.step()
-    out = task.step(encoder, heads.eval(), windows, generator)
+    out = task.step(encoder, heads.eval(), task.views(windows, generator))
     assert (out.logits.argmax(dim=1) == out.classes).double().mean() > 0.3

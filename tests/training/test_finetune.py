@@ -134,7 +134,7 @@ def test_unfrozen_starts_as_frozen_and_trains_the_encoder(emotion, make_dataset,
     for name in (n for n in start if n.endswith("weight")):
         assert not torch.equal(folds[0][name], start[name])
         assert not torch.equal(folds[0][name], folds[1][name])
-    monkeypatch.setattr("ecgtune.training.unfrozen.MICRO_BATCH", {"cpu": 3})
+    monkeypatch.setattr("ecgtune.training.unfrozen.MICRO_BATCH", {"cpu": 3, "norm": 3})
     small = next(finetune(config(unfreeze=True), data, epochs=1, seed=0)).snapshot().encoder
     for name, value in trained.items():
         torch.testing.assert_close(small[name], value, rtol=1e-3, atol=1e-4)

@@ -7,9 +7,13 @@ from ecgtune.training.pretrain import MICRO_BATCH as PRETEXT
 from ecgtune.training.unfrozen import MICRO_BATCH as EMOTION
 
 
-@pytest.mark.parametrize("sizes", [PRETEXT, EMOTION])
-def test_with_batch_norm_the_device_does_not_change_the_model(sizes):
-    for device in ("cuda", "cuda:1"):
-        assert micro_batch(sizes, device, batch_norm=True) == micro_batch(sizes, "cpu", batch_norm=True)
-        assert micro_batch(sizes, device, batch_norm=False) == sizes["cuda"] > sizes["cpu"]
+def test_with_batch_norm_neither_the_device_nor_the_path_changes_the_model():
+    for sizes in (*PRETEXT.values(), EMOTION):
+        assert {micro_batch(sizes, device, batch_norm=True) for device in ("cpu", "cuda", "cuda:1")} == {sizes["norm"]}
+    assert len({sizes["norm"] for sizes in PRETEXT.values()}) == 1
+
+
+@pytest.mark.parametrize("sizes", [*PRETEXT.values(), EMOTION])
+def test_without_batch_norm_the_device_decides(sizes):
     assert micro_batch(sizes, "cpu", batch_norm=False) == sizes["cpu"]
+    assert micro_batch(sizes, "cuda:1", batch_norm=False) == sizes["cuda"] > sizes["cpu"]

@@ -1,0 +1,113 @@
+"""Which way of computing convolutions is the fastest here: measured in about a second, once per machine."""
+
+import json
+import os
+import platform
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Literal, TypeAlias, get_args
+
+import torch
+
+from ecgtune.config import EncoderConfig
+from ecgtune.data.cache import cache_folder
+from ecgtune.errors import InputError, StorageError
+from ecgtune.files import write_json
+from ecgtune.models import PATHS, ConvolutionPath, build_encoder
+
+PathChoice: TypeAlias = Literal["auto", "direct", "fourier", "bf16"]
+VARIABLE = "ECGTUNE_CONVOLUTION"
+# Windows of the shape that training sees would take too long to measure; a quarter of their length shows the same.
+_VIEWS, _TIMES = 28, 640
+_REPEATS = 3
+_SECONDS = 0.5
+
+
+def choose_path(wanted: str | None, device: str, *, cache: Path | None = None) -> ConvolutionPath:
+    """The path to use: the one that is wanted or, for `auto`, the fastest.
+
+    On a GPU that is bf16 where it can, direct where not. On a CPU it is measured, and kept in the cache folder.
+
+    Args:
+        wanted: `auto`, or a path's name; None asks the variable ECGTUNE_CONVOLUTION, without which it is `auto`.
+        device: `cpu` or `cuda`.
+        cache: where the measurement is kept; None means `cache_folder()`.
+
+    Raises:
+        InputError: there is no such path.
+    """
+    origin = "--convolution" if wanted else VARIABLE
+    choice = wanted or os.environ.get(VARIABLE) or "auto"
+    for path in PATHS:
+        if choice == path:
+            return path
+    if choice != "auto":
+        allowed = ", ".join(get_args(PathChoice))
+        raise InputError(f"{origin}: there is no convolution path {choice!r}. Choose one of {allowed}.")
+    if torch.device(device).type == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "direct"
+    speeds = measured(cache or cache_folder())
+    return max(speeds, key=lambda path: speeds[path])
+
+
+def measured(cache: Path) -> dict[ConvolutionPath, float]:
+    """Views per second of one thread, for each path that makes sense on this CPU; from the cache, if it is there."""
+    file, machine = cache / "convolution.json", machine_key()
+    try:
+        known = json.loads(file.read_text(encoding="utf-8"))
+        speeds = {path: float(known[machine][path]) for path in candidates()}
+    except (OSError, ValueError, KeyError, TypeError):
+        speeds = {path: probe(path) for path in candidates()}
+        with suppress(StorageError, OSError):  # it will be measured again
+            write_json(file, {machine: speeds})
+    return speeds
+
+
+def candidates() -> tuple[ConvolutionPath, ...]:
+    """The paths worth a measurement: bfloat16 without units for it is a hundred times slower than float32."""
+    return ("direct", "fourier", "bf16") if has_bf16_units() else ("direct", "fourier")
+
+
+def has_bf16_units() -> bool:
+    """Whether this CPU multiplies matrices of bfloat16 in hardware: AMX or AVX512-BF16."""
+    return bool(torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported())
+
+
+def machine_key() -> str:
+    """What the measurement depends on: the processor, PyTorch, and what is measured."""
+    return f"{processor()} | torch {torch.__version__} | {_VIEWS} x {_TIMES}"
+
+
+def processor() -> str:
+    """The processor's name, with the vector instructions that PyTorch uses on it."""
+    model = platform.processor() or platform.machine()
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        model = next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        pass
+    units = " AMX" if torch.cpu._is_amx_tile_supported() else ""
+    return f"{model} {torch.backends.cpu.get_cpu_capability()}{units}"
+
+
+def probe(path: ConvolutionPath) -> float:
+    """Views per second of one thread, forward and backward, through the published encoder."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        generator = torch.Generator().manual_seed(0)
+        encoder = build_encoder(EncoderConfig(), generator, path)
+        views = torch.randn(_VIEWS, _TIMES, generator=generator)
+        best, until = float("inf"), time.perf_counter() + _SECONDS
+        for repeat in range(_REPEATS + 1):
+            start = time.perf_counter()
+            torch.autograd.backward(encoder(views).square().mean())
+            end = time.perf_counter()
+            # The first time also makes what later ones reuse.
+            best = min(best, end - start) if repeat else best
+            if repeat and end > until:
+                break
+        return _VIEWS / best
+    finally:
+        torch.set_num_threads(threads)

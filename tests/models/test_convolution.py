@@ -1,0 +1,129 @@
+"""All ways to compute the encoder agree: what comes out, and every gradient."""
+
+from itertools import product
+
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ecgtune.config import EncoderConfig
+from ecgtune.models import PATHS, build_encoder
+from ecgtune.models.convolution import convolution, direct, unfolded
+from ecgtune.models.fourier import fourier_convolution
+from ecgtune.models.peak import peak_convolution
+from ecgtune.models.window_max import window_max
+
+
+def seeded(seed):
+    return torch.Generator().manual_seed(seed)
+
+
+def gradients(output, inputs, gradient):
+    return torch.autograd.grad(output, inputs, gradient)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.integers(1, 3), st.integers(1, 3), st.integers(1, 4), st.integers(1, 32), st.integers(1, 90), st.integers(0, 99)
+)
+def test_convolutions_equal_the_direct_one(batch, n_in, n_out, kernel, n_times, seed):
+    generator = seeded(seed)
+    x = torch.randn(batch, n_in, n_times, generator=generator, dtype=torch.float64, requires_grad=True)
+    weight = torch.randn(n_out, n_in, kernel, generator=generator, dtype=torch.float64, requires_grad=True)
+    bias = torch.randn(n_out, generator=generator, dtype=torch.float64, requires_grad=True)
+    expected = F.conv1d(F.pad(x, ((kernel - 1) // 2, kernel // 2)), weight, bias)
+    outward = torch.randn(expected.shape, generator=generator, dtype=torch.float64)
+    for convolve in (direct, fourier_convolution, unfolded):
+        found = convolve(x, weight, bias)
+        torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10)
+        pairs = zip(
+            gradients(found, (x, weight, bias), outward),
+            gradients(expected, (x, weight, bias), outward),
+            strict=True,
+        )
+        for one, other in pairs:
+            torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-9)
+        torch.testing.assert_close(convolve(x, weight, None), expected - bias[:, None], rtol=1e-9, atol=1e-9)
+        expected = F.conv1d(F.pad(x, ((kernel - 1) // 2, kernel // 2)), weight, bias)
+
+
+def test_a_fourier_convolution_asks_for_no_gradient_that_is_not_needed(generator):
+    x = torch.randn(2, 3, 50, generator=generator)
+    weight = torch.randn(4, 3, 8, generator=generator, requires_grad=True)
+    fourier_convolution(x, weight, None).sum().backward()
+    assert x.grad is None
+    assert weight.grad is not None
+
+
+@given(st.integers(1, 9), st.integers(8, 60), st.integers(0, 99))
+@settings(deadline=None)
+def test_window_max_equals_the_pooling_of_pytorch(stride, n_times, seed):
+    # Whole numbers, so that windows hold their maximum more than once.
+    x = torch.randint(0, 5, (2, 3, n_times), generator=seeded(seed)).double().requires_grad_()
+    found, expected = window_max(x, stride), F.max_pool1d(x, 8, stride)
+    assert torch.equal(found, expected)
+    outward = torch.randn(expected.shape, generator=seeded(seed), dtype=torch.float64)
+    torch.testing.assert_close(gradients(found, (x,), outward), gradients(expected, (x,), outward))
+
+
+@pytest.mark.parametrize("convolve", [direct, fourier_convolution])
+@pytest.mark.parametrize("kernel", [1, 8, 16])
+def test_the_peak_of_a_convolution_has_the_gradient_of_a_maximum(convolve, kernel, generator):
+    x = torch.randn(3, 4, 50, generator=generator, dtype=torch.float64, requires_grad=True)
+    weight = torch.randn(5, 4, kernel, generator=generator, dtype=torch.float64, requires_grad=True)
+    bias = torch.randn(5, generator=generator, dtype=torch.float64, requires_grad=True)
+    found, expected = peak_convolution(convolve, x, weight, bias), direct(x, weight, bias).amax(dim=-1)
+    torch.testing.assert_close(found, expected)
+    outward = torch.randn(3, 5, generator=generator, dtype=torch.float64)
+    for one, other in zip(
+        gradients(found, (x, weight, bias), outward), gradients(expected, (x, weight, bias), outward), strict=True
+    ):
+        torch.testing.assert_close(one, other)
+
+
+ENCODERS = [
+    EncoderConfig(pool_stride=stride, batch_norm=norm, pooling=pooling)
+    for stride, norm, pooling in [
+        *product([2, 8], [False, True], ["max"]),
+        (3, False, "mean"),
+        (1, False, "max+mean+std"),
+    ]
+]
+
+
+@pytest.mark.parametrize("config", ENCODERS, ids=str)
+def test_an_encoder_computes_the_same_on_every_path(config):
+    """In double precision, where no rounding can decide which of two samples is the maximum."""
+    found = {}
+    for path in ("direct", "fourier"):
+        encoder = build_encoder(config, seeded(0), path).double()
+        windows = torch.randn(3, 400, generator=seeded(1), dtype=torch.float64)
+        features = encoder(windows)
+        torch.autograd.backward(features.square().sum())
+        maps = encoder.feature_maps(windows)
+        found[path] = [features, maps, *(parameter.grad for parameter in encoder.parameters())]
+    for one, other in zip(found["direct"], found["fourier"], strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-8, atol=1e-8)
+
+
+@pytest.mark.parametrize(("path", "tolerance"), [("fourier", 2e-6), ("bf16", 3e-2)])
+def test_the_features_differ_by_no_more_than_the_precision(path, tolerance):
+    """Float32, the published encoder: the largest difference, relative to the largest feature."""
+    windows = torch.randn(4, 640, generator=seeded(1))
+    expected = build_encoder(EncoderConfig(), seeded(0))(windows)
+    found = build_encoder(EncoderConfig(), seeded(0), path)(windows)
+    assert found.dtype == torch.float32
+    assert (found - expected).abs().max() < tolerance * expected.abs().max()
+
+
+def test_every_path_draws_the_same_weights():
+    first, *others = ([*build_encoder(EncoderConfig(), seeded(5), path).state_dict().values()] for path in PATHS)
+    for other in others:
+        assert all(torch.equal(one, two) for one, two in zip(first, other, strict=True))
+
+
+def test_an_unknown_path_is_refused():
+    with pytest.raises(KeyError):
+        convolution("winograd")

@@ -1,0 +1,80 @@
+"""Choosing how convolutions are computed."""
+
+import json
+from collections import Counter
+
+import pytest
+import torch
+
+from ecgtune.errors import InputError
+from ecgtune.models import PATHS
+from ecgtune.training import path as module
+from ecgtune.training.path import candidates, choose_path, probe
+
+
+@pytest.fixture
+def probed(monkeypatch):
+    """Counts the probes, which say that the Fourier path is the fastest."""
+    monkeypatch.delenv(module.VARIABLE, raising=False)
+    counts = Counter()
+
+    def measure(path):
+        counts[path] += 1
+        return {"direct": 10.0, "fourier": 30.0, "bf16": 20.0}[path]
+
+    monkeypatch.setattr(module, "probe", measure)
+    return counts
+
+
+def test_the_fastest_is_chosen_and_measured_once(probed, tmp_path):
+    assert [choose_path("auto", "cpu", cache=tmp_path) for _ in range(3)] == ["fourier"] * 3
+    assert set(probed.values()) == {1}
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{", '{"another machine": {"direct": 1.0, "fourier": 2.0}}'])
+def test_a_cache_that_says_nothing_of_this_machine_is_measured_again(content, probed, tmp_path):
+    (tmp_path / "convolution.json").write_text(content)
+    assert choose_path("auto", "cpu", cache=tmp_path) == "fourier"
+    assert probed["fourier"] == 1
+    assert set(json.loads((tmp_path / "convolution.json").read_text())) == {module.machine_key()}
+
+
+def test_a_cache_that_cannot_be_written_stops_nobody(probed, tmp_path):
+    (tmp_path / "file").touch()
+    assert choose_path("auto", "cpu", cache=tmp_path / "file") == "fourier"
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_path_can_be_wanted(path, probed, tmp_path, monkeypatch):
+    assert choose_path(path, "cpu", cache=tmp_path) == path
+    monkeypatch.setenv(module.VARIABLE, path)
+    assert choose_path(None, "cuda", cache=tmp_path) == path
+    assert choose_path("auto", "cpu", cache=tmp_path) == "fourier"
+    assert probed.total() == len(candidates())
+
+
+@pytest.mark.parametrize(
+    ("wanted", "variable", "named"), [("fft", "", "--convolution"), (None, "fft", module.VARIABLE)]
+)
+def test_an_unknown_path_is_refused(wanted, variable, named, monkeypatch):
+    monkeypatch.setenv(module.VARIABLE, variable)
+    with pytest.raises(InputError, match=f"{named}.*'fft'.*auto, direct, fourier, bf16"):
+        choose_path(wanted, "cpu")
+
+
+@pytest.mark.parametrize(("supported", "expected"), [(True, "bf16"), (False, "direct")])
+def test_a_gpu_takes_what_it_multiplies_fastest(supported, expected, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: supported)
+    assert choose_path("auto", "cuda:0") == expected
+
+
+def test_bfloat16_is_a_candidate_only_where_there_are_units_for_it(monkeypatch):
+    for units in (False, True):
+        monkeypatch.setattr(module, "has_bf16_units", lambda units=units: units)
+        assert ("bf16" in candidates()) == units
+
+
+def test_a_probe_measures_and_leaves_the_threads_as_they_were():
+    threads = torch.get_num_threads()
+    assert all(probe(path) > 0 for path in ("direct", "fourier"))
+    assert torch.get_num_threads() == threads
