@@ -8,6 +8,7 @@ from typer.core import TyperGroup
 
 from ecgtune import __version__
 from ecgtune.cli import data, sweep, train
+from ecgtune.cli.bench import bench
 from ecgtune.cli.console import show_error
 from ecgtune.cli.dashboard import dashboard
 from ecgtune.cli.evaluate import evaluate
@@ -36,6 +37,7 @@ app.add_typer(sweep.app, name="sweep")
 app.add_typer(train.app, name="train")
 app.command()(evaluate)
 app.command()(dashboard)
+app.command()(bench)
 
 
 def _show_version(wanted: bool) -> None:

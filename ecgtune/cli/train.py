@@ -49,6 +49,7 @@ def pretext(
     """
     from ecgtune.cli.train_view import TrainView
     from ecgtune.training.device import resolve_device
+    from ecgtune.training.memory import keep_freed_memory
     from ecgtune.training.path import choose_path
     from ecgtune.training.pretrain import pretrain
     from ecgtune.training.run import open_pretext, record, write_config
@@ -59,6 +60,7 @@ def pretext(
     file = read_pretext_run(config, data=folders, epochs=epochs, seed=seed, hold_out=hold_out)
     run, where, target = file.run, resolve_device(device), _folder(out, "pretext", overwrite)
     path = choose_path(convolution, where)
+    keep_freed_memory()
     pool, split = open_pretext(run)
     people = [len(set(pool.persons[side].tolist())) for side in (split.train, split.val)]
     _say(f"{len(split.train)} windows of {people[0]} people to train on, {len(split.val)} of {people[1]} to validate")

@@ -14,6 +14,7 @@ from ecgtune.data.splits import Split, pretext_split
 from ecgtune.data.store import load_dataset
 from ecgtune.models import ConvolutionPath
 from ecgtune.pretext.transformation_recognition import make_views
+from ecgtune.training.memory import keep_freed_memory
 from ecgtune.training.pretrain import pretrain
 from ecgtune.training.result import EpochResult
 from ecgtune.training.save import save_pretext
@@ -56,6 +57,7 @@ class PretextJob:
         self, parameters: Mapping[str, Scalar], device: str, resume: dict[str, Any] | None
     ) -> Iterator[EpochResult]:
         """See `Job`."""
+        keep_freed_memory()
         pool, split = open_pretext(self)
         config = configure(PretextConfig, parameters, where="trial")
         return pretrain(

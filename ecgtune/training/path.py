@@ -46,7 +46,7 @@ def choose_path(wanted: str | None, device: str, *, cache: Path | None = None) -
         allowed = ", ".join(get_args(PathChoice))
         raise InputError(f"{origin}: there is no convolution path {choice!r}. Choose one of {allowed}.")
     if torch.device(device).type == "cuda":
-        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "direct"
+        return candidates(device)[-1]
     speeds = measured(cache or cache_folder())
     return max(speeds, key=lambda path: speeds[path])
 
@@ -64,8 +64,10 @@ def measured(cache: Path) -> dict[ConvolutionPath, float]:
     return speeds
 
 
-def candidates() -> tuple[ConvolutionPath, ...]:
+def candidates(device: str = "cpu") -> tuple[ConvolutionPath, ...]:
     """The paths worth a measurement: bfloat16 without units for it is a hundred times slower than float32."""
+    if torch.device(device).type == "cuda":
+        return ("direct", "bf16") if torch.cuda.is_bf16_supported(including_emulation=False) else ("direct",)
     return ("direct", "fourier", "bf16") if has_bf16_units() else ("direct", "fourier")
 
 

@@ -1,0 +1,67 @@
+"""`ecgtune bench`: what this machine was found to do fastest, and how fast that is."""
+
+import json
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from ecgtune.cli import options
+from ecgtune.cli.console import stderr, stdout
+
+_STRIDES = (2, 8)
+
+
+def bench(
+    device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")] = "auto",
+    threads: Annotated[
+        int, typer.Option("--threads", min=1, help="CPU threads; 1 is what a sweep gives each of its trials.")
+    ] = 1,
+    convolution: options.Convolution = None,
+    seconds: Annotated[float, typer.Option("--seconds", min=0.1, help="To spend on each measurement.")] = 3.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Measure the pretext training step on this machine, for every way to compute its convolutions.
+
+    Shows which way was chosen, views per second, and the share of the machine's fastest matrix product. A share above
+    100 % means that the way needs fewer operations than the direct one, by whose operations it is counted.
+    """
+    import torch
+
+    from ecgtune.training.device import resolve_device
+    from ecgtune.training.path import candidates, choose_path, processor
+    from ecgtune.training.speed import matmul_peak, step_speed
+
+    where = resolve_device(device)
+    chosen = choose_path(convolution, where)
+    paths = tuple(dict.fromkeys([*candidates(where), chosen]))
+    peak = max(
+        matmul_peak(torch.bfloat16 if path == "bf16" else torch.float32, device=where, threads=threads)
+        for path in paths
+    )
+    rows = []
+    for path in paths:
+        for stride in _STRIDES:
+            stderr().print(f"measuring {path} at pool stride {stride}", soft_wrap=True)
+            speed = step_speed(stride, path, device=where, threads=threads, seconds=seconds)
+            rows.append({"convolution": path, "pool_stride": stride, **asdict(speed)})
+    name = torch.cuda.get_device_name(where) if where.startswith("cuda") else processor()
+    if as_json:
+        found = {"device": name, "threads": threads, "chosen": chosen, "matmul_peak_gflops": peak, "steps": rows}
+        stdout().print_json(json.dumps(found))
+        return
+    table = Table(box=None, pad_edge=False)
+    for title in ("convolution", "pool stride", "views/s", "GFLOP/s", "of peak", "views' share"):
+        table.add_column(title, justify="left" if title == "convolution" else "right")
+    for row in rows:
+        table.add_row(
+            f"{row['convolution']}{' (chosen)' if row['convolution'] == chosen else ''}",
+            str(row["pool_stride"]),
+            f"{row['views_per_second']:.0f}",
+            f"{row['gflops']:.0f}",
+            f"{row['gflops'] / peak:.0%}",
+            f"{row['share_of_views']:.1%}",
+        )
+    stdout().print(f"{name}, {threads} thread{'s' if threads > 1 else ''}; matrix product {peak:.0f} GFLOP/s\n")
+    stdout().print(table)

@@ -1,0 +1,42 @@
+"""`ecgtune bench`."""
+
+import json
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    """Every measurement takes the least it can, and the cache is left alone."""
+    monkeypatch.setattr("ecgtune.training.path.measured", lambda cache: {"direct": 1.0, "fourier": 2.0})
+    monkeypatch.setattr("ecgtune.training.path.candidates", lambda device="cpu": ("direct", "fourier"))
+    monkeypatch.setattr("ecgtune.training.speed.N_TIMES", 300)
+
+
+def test_it_tells_what_was_chosen_and_how_fast_every_path_is(run_cli):
+    result = run_cli("bench", "--seconds", "0.1")
+    assert result.exit_code == 0, result.stderr
+    rows = [line.split() for line in result.stdout.splitlines() if line.startswith(("direct", "fourier"))]
+    assert [(row[0], "(chosen)" in row) for row in rows] == [
+        *[("direct", False)] * 2,
+        *[("fourier", True)] * 2,
+    ]
+
+
+def test_it_prints_json(run_cli):
+    result = run_cli("bench", "--seconds", "0.1", "--json", "--convolution", "direct")
+    found = json.loads(result.stdout)
+    assert found["chosen"] == "direct"
+    for step in found["steps"]:
+        assert step["views_per_second"] > 0
+        assert 0 < step["share_of_views"] < 1
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [(["--convolution", "fft"], "auto, direct, fourier, bf16"), (["--device", "abacus"], "auto, cpu or cuda")],
+)
+def test_bad_input_is_one_message(options, said, run_cli):
+    result = run_cli("bench", *options)
+    assert result.exit_code == 2
+    assert said in result.stderr

@@ -1,0 +1,48 @@
+"""Measuring speed: that what is counted is right, not how fast it is."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from ecgtune.config import EncoderConfig
+from ecgtune.models import PATHS, build_encoder
+from ecgtune.training.memory import keep_freed_memory
+from ecgtune.training.speed import forward_flops, matmul_peak, step_speed
+
+
+@pytest.mark.parametrize(("pool_stride", "known"), [(2, 674e6), (8, 252e6)])
+def test_operations_are_counted_as_the_convolutions_make_them(pool_stride, known, monkeypatch):
+    counted = []
+    convolve = F.conv2d
+
+    def count(x, weight, bias):
+        out = convolve(x, weight, bias)
+        counted.append(2 * out[0].numel() * weight[0].numel())
+        return out
+
+    monkeypatch.setattr(F, "conv2d", count)
+    build_encoder(EncoderConfig(pool_stride=pool_stride), torch.Generator())(torch.zeros(1, 2560))
+    assert forward_flops(pool_stride) == sum(counted) == pytest.approx(known, rel=0.01)
+
+
+@pytest.mark.parametrize("path", [path for path in PATHS if path != "bf16"])
+def test_a_step_is_measured_and_the_threads_are_left_as_they_were(path):
+    threads = torch.get_num_threads()
+    speed = step_speed(8, path, device="cpu", threads=1, seconds=0.0)
+    assert torch.get_num_threads() == threads
+    assert speed.gflops == pytest.approx(3 * forward_flops(8) * speed.views_per_second / 1e9)
+    assert 0 < speed.share_of_views < 1
+
+
+def test_the_peak_is_a_rate():
+    threads = torch.get_num_threads()
+    assert matmul_peak(torch.float32, device="cpu", threads=1, seconds=0.0) > 0
+    assert torch.get_num_threads() == threads
+
+
+def test_keeping_freed_memory_can_be_asked_for_anywhere(monkeypatch):
+    assert keep_freed_memory() in (True, False)
+    keep_freed_memory.cache_clear()
+    monkeypatch.setattr("platform.libc_ver", lambda: ("", ""))
+    assert keep_freed_memory() is False
+    keep_freed_memory.cache_clear()
