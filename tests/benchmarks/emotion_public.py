@@ -107,9 +107,11 @@ def benchmark(dataset, folder, *, epochs, rounds):
     """All figures; the model and the embeddings are written below `folder`."""
     model = untrained_model(folder / "model", dataset.sfreq)
     options = {"target": None, "threshold": None, "n_folds": FOLDS, "seed": SEED, "transductive": False}
-    start = time.perf_counter()
-    data = emotion_data(dataset, model, cache=folder / "cache", **options)
-    embedding = time.perf_counter() - start
+    embedding = float("inf")
+    for number in range(2):
+        start = time.perf_counter()
+        data = emotion_data(dataset, model, cache=folder / f"cache-{number}", **options)
+        embedding = min(embedding, time.perf_counter() - start)
     public = PublicScheme(data)
     features_differ = require_same_features(data, public)
 
