@@ -4,44 +4,57 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 
 from ecgtune.pretext import StepOutput
-from ecgtune.training.metrics import accuracy, confusion_matrix, f1_scores, finite, macro_f1
+from ecgtune.training.metrics import accuracy, f1_scores, finite, macro_f1
 
 
 class PretextScores:
-    """Sums over the batches of one epoch.
+    """Sums over the batches of one epoch, on the device where they are computed: reading one waits for the device.
 
     Args:
         n_classes: of the task.
         loss: `one_vs_rest` or `softmax`, which tells how a logit says yes.
+        device: of the logits.
     """
 
-    def __init__(self, n_classes: int, loss: str) -> None:
-        self.confusion = np.zeros((n_classes, n_classes), dtype=np.int64)
+    def __init__(self, n_classes: int, loss: str, device: str = "cpu") -> None:
         self.n_views = 0
-        self._loss = 0.0
+        self._n_classes = n_classes
         self._n_windows = 0
-        self._right_answers = 0
         self._softmax = loss == "softmax"
+        self._loss_sum = torch.zeros((), dtype=torch.float64, device=device)
+        self._right_sum = torch.zeros((), dtype=torch.int64, device=device)
+        self._counts = torch.zeros(n_classes**2, dtype=torch.int64, device=device)
 
     def add(self, out: StepOutput, n_windows: int) -> None:
         """Count one batch, weighted by its number of windows."""
         logits, classes = out.logits.detach(), out.classes
-        self._loss += float(out.loss.detach()) * n_windows
         self._n_windows += n_windows
         self.n_views += len(classes)
-        guess = logits.argmax(dim=1)
-        self.confusion += confusion_matrix(classes.cpu().numpy(), guess.cpu().numpy(), logits.shape[1])
+        self._loss_sum += out.loss.detach().double() * n_windows
+        self._counts += torch.bincount(classes * self._n_classes + logits.argmax(dim=1), minlength=self._n_classes**2)
         # A one-vs-rest head says yes above probability 1/2; so does a softmax class.
         yes = logits.softmax(dim=1) > 0.5 if self._softmax else logits > 0
-        truth = classes[:, None] == classes.new_tensor(range(logits.shape[1]))
-        self._right_answers += int((yes == truth).sum())
+        truth = classes[:, None] == torch.arange(self._n_classes, device=classes.device)
+        self._right_sum += (yes == truth).sum()
+
+    @property
+    def confusion(self) -> NDArray[np.int64]:
+        """Counts [n_classes, n_classes], rows are the truth."""
+        counts: NDArray[np.int64] = self._counts.cpu().numpy().reshape(self._n_classes, self._n_classes).copy()
+        return counts
 
     @property
     def is_finite(self) -> bool:
         """Whether the loss still is a finite number."""
         return math.isfinite(self._loss)
+
+    @property
+    def _loss(self) -> float:
+        return float(self._loss_sum)
 
     def summary(self, side: str) -> dict[str, float]:
         """Loss and accuracy under the names of a side, `train` or `val`."""
@@ -61,7 +74,7 @@ class PretextScores:
         scores = f1_scores(self.confusion)
         return finite(
             {
-                f"{side}_one_vs_rest_accuracy": self._right_answers / (self.n_views * len(classes)),
+                f"{side}_one_vs_rest_accuracy": int(self._right_sum) / (self.n_views * len(classes)),
                 f"{side}_macro_f1": macro_f1(self.confusion),
                 **{f"{side}_f1/{name}": score for name, score in zip(classes, scores, strict=True)},
             }

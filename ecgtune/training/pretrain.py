@@ -141,7 +141,7 @@ class _Run:
         self.heads.train()
         generator = torch_generator(self.seed, "views", self.done, device=self.device)
         order = self.order()
-        scores = PretextScores(len(self.task.classes), self.config.loss)
+        scores = PretextScores(len(self.task.classes), self.config.loss, self.device)
         done = 0
         for batch in slices(order, self.config.batch_size):
             self.optimizer.zero_grad()
@@ -164,7 +164,7 @@ class _Run:
         self.encoder.eval()
         self.heads.eval()
         generator = torch_generator(VALIDATION_SEED, "validation views", device=self.device)
-        scores = PretextScores(len(self.task.classes), self.config.loss)
+        scores = PretextScores(len(self.task.classes), self.config.loss, self.device)
         for batch in slices(self.split.val, VALIDATION_BATCH):
             views = self.task.views(self.windows.take(batch), generator)
             for part in torch.split(views, self.micro_batch, dim=1):
