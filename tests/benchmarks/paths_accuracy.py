@@ -67,9 +67,8 @@ def main():
         half = stats.t.ppf(0.975, len(gained) - 1) * gained.std(ddof=1) / np.sqrt(len(gained))
         differences[name] = {"mean": gained.mean(), "low": gained.mean() - half, "high": gained.mean() + half}
         comparisons.append(compared(name, ours.mean(), direct.mean(), "", less_is_better=name == "val_loss"))
-        print(
-            f"{name}: fourier - direct = {gained.mean():+.4f} [{gained.mean() - half:+.4f}, {gained.mean() + half:+.4f}]"
-        )
+        interval = f"[{gained.mean() - half:+.4f}, {gained.mean() + half:+.4f}]"
+        print(f"{name}: fourier - direct = {gained.mean():+.4f} {interval}")
     seconds = {path: sum(row["seconds"] for row in results) for path, results in found.items()}
     comparisons.append(compared("training", seconds["fourier"], seconds["direct"], "s", less_is_better=True))
     show(comparisons)
