@@ -98,10 +98,14 @@ def run(data, place, trials):
 
 
 def measure(data, trials):
-    """The figures of a sweep of so many trials at once, in MiB."""
+    """The figures of a sweep of so many trials at once, run in a process of its own."""
     with tempfile.TemporaryDirectory() as place:
         subprocess.run([sys.executable, __file__, "--sweep", str(data), place, str(trials)], check=True)
-        peak = json.loads((Path(place) / "peak.json").read_text())
+        return figures(json.loads((Path(place) / "peak.json").read_text()), trials)
+
+
+def figures(peak, trials):
+    """What the processes took at the peak, in MiB."""
 
     def total(field, which=lambda process: True):
         return round(sum(process[field] for process in peak if which(process)) / MIB, 1)

@@ -23,10 +23,10 @@ from ecgtune.data.synthetic.dreamer import write_dreamer
 LIMIT = 60.0
 
 
-def measure(folder, subjects, workers):
-    """The figures of one preparation; everything is written below `folder`."""
+def measure(folder, subjects, workers, **more):
+    """The figures of one preparation; everything is written below `folder`. `more` is for `write_dreamer`."""
     raw, out = folder / "DREAMER.mat", folder / "dreamer"
-    write_dreamer(raw, subjects=subjects)
+    write_dreamer(raw, subjects=subjects, **more)
     words = ["data", "prepare", "dreamer", str(raw), "--out", str(out)]
     words += ["--workers", str(workers)] if workers else []
     start = time.perf_counter()

@@ -1,54 +1,68 @@
-"""How fast is a pretext training step, and what do its views cost?
+"""How fast is a pretext training step, by convolution path and micro-batch, and what do its views cost?
 
-    python tests/benchmarks/pretext_step.py [--threads 1 2] [--seconds 2]
+    python tests/benchmarks/pretext_step.py [--threads 1 2] [--windows 2 4 8 16] [--pool-strides 2 8] [--seconds 2]
 
-Prints, per thread count, pool stride and micro-batch: views per second of forward, loss, backward; and the share of
-that time which making the views took. The fastest of the repeats counts, since the machine may be busy.
+Prints, per path, thread count, pool stride and micro-batch: views per second of making the views, forward, loss and
+backward; and the share of that time which making the views took. The fastest of the repeats counts, since the machine
+may be busy.
 """
 
-import argparse
+import itertools
 
 import torch
-from common import fastest
+from common import arguments, fastest, provenance, save
 
 from ecgtune.config import EncoderConfig, PretextConfig
 from ecgtune.models import build_encoder
 from ecgtune.pretext import PRETEXT_TASKS
-from ecgtune.pretext.transformation_recognition import make_views
+from ecgtune.training.path import candidates
 
 
-def measure(n_windows, pool_stride, seconds):
+def measure(path, threads, pool_stride, n_windows, seconds, n_times=2560):
+    """One row."""
+    torch.set_num_threads(threads)
     config = PretextConfig(encoder=EncoderConfig(pool_stride=pool_stride))
     task = PRETEXT_TASKS[config.task](config)
     generator = torch.Generator().manual_seed(0)
-    encoder = build_encoder(config.encoder, generator)
+    encoder = build_encoder(config.encoder, generator, path)
     heads = task.build_heads(encoder, generator)
-    windows = torch.randn(n_windows, 2560, generator=generator)
+    windows = torch.randn(n_windows, n_times, generator=generator)
 
     def step():
-        out = task.step(encoder, heads, windows, generator)
+        out = task.step(encoder, heads, task.views(windows, generator))
         (out.loss + out.penalty).backward()
 
-    return fastest(step, seconds), fastest(lambda: make_views(windows, generator, config.transforms), seconds / 4)
+    step_seconds = fastest(step, seconds)
+    views_seconds = fastest(lambda: task.views(windows, generator), seconds / 4)
+    return {
+        "path": path,
+        "threads": threads,
+        "pool_stride": pool_stride,
+        "windows": n_windows,
+        "views_per_second": len(task.classes) * n_windows / step_seconds,
+        "views_share": views_seconds / step_seconds,
+    }
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = arguments(__doc__)
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
-    parser.add_argument("--windows", type=int, nargs="+", default=[1, 2, 4, 8, 16])
+    parser.add_argument("--windows", type=int, nargs="+", default=[2, 4, 8, 16])
+    parser.add_argument("--pool-strides", type=int, nargs="+", default=[2, 8])
     parser.add_argument("--seconds", type=float, default=2.0)
     options = parser.parse_args()
-    print("threads  stride  windows  views  views/s  views' share")
-    for threads in options.threads:
-        torch.set_num_threads(threads)
-        for pool_stride in (2, 8):
-            for n_windows in options.windows:
-                step, views = measure(n_windows, pool_stride, options.seconds)
-                print(
-                    f"{threads:7d} {pool_stride:7d} {n_windows:8d} {7 * n_windows:6d}"
-                    f" {7 * n_windows / step:8.0f} {views / step:13.1%}",
-                    flush=True,
-                )
+    where = provenance()
+    rows = []
+    print("path     threads  stride  windows  views/s  views' share")
+    for given in itertools.product(candidates(), options.threads, options.pool_strides, options.windows):
+        row = measure(*given, options.seconds)
+        rows.append(row)
+        print(
+            f"{row['path']:8} {row['threads']:7d} {row['pool_stride']:7d} {row['windows']:8d}"
+            f" {row['views_per_second']:8.0f} {row['views_share']:13.1%}",
+            flush=True,
+        )
+    save("pretext_step", {"rows": rows}, where, options.out)
 
 
 if __name__ == "__main__":

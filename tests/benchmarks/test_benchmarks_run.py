@@ -1,0 +1,167 @@
+"""The benchmarks run: every runner is imported and measures something tiny. No test here looks at a time."""
+
+import importlib
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+HERE = Path(__file__).resolve().parent
+RUNNERS = sorted(file.stem for file in HERE.glob("*.py") if not file.stem.startswith("test_"))
+
+
+@pytest.fixture(autouse=True)
+def _runners_are_found(monkeypatch):
+    """As when Python is given a file, whose folder is then the first to be searched."""
+    monkeypatch.syspath_prepend(str(HERE))
+
+
+@pytest.fixture
+def tiny(monkeypatch):
+    """Windows of 1.25 s."""
+    generated = importlib.import_module("generated")
+    monkeypatch.setattr(generated, "N_TIMES", 320)
+    return generated.generated_dataset
+
+
+@pytest.mark.parametrize("name", RUNNERS)
+def test_every_runner_says_what_it_does(name):
+    module = importlib.import_module(name)
+    assert module.__doc__
+    if hasattr(module, "main"):
+        assert f"python tests/benchmarks/{name}.py" in module.__doc__
+
+
+def test_a_ratio_is_above_one_where_ours_is_better():
+    common = importlib.import_module("common")
+    assert common.compared("speed", 400.0, 50.0, "views/s")["ratio"] == 8.0
+    assert common.compared("time", 0.1, 30.0, "s", less_is_better=True)["ratio"] == pytest.approx(300.0)
+
+
+@pytest.mark.parametrize(
+    ("argument", "shown"),
+    [
+        ("--rounds", "--rounds"),
+        ("tests/benchmarks/scale.py", "tests/benchmarks/scale.py"),
+        (str(HERE / "scale.py"), "tests/benchmarks/scale.py"),
+        ("/somewhere/of/mine/eegmat", "FOLDER/eegmat"),
+        ("--data=/somewhere/of/mine/eegmat", "--data=FOLDER/eegmat"),
+    ],
+)
+def test_a_command_names_no_path_of_the_machine(argument, shown, monkeypatch):
+    common = importlib.import_module("common")
+    monkeypatch.setattr(sys, "argv", [argument])
+    assert common.command_line() == f"python {shown}"
+
+
+def test_figures_are_kept_with_their_provenance_and_fill_the_table(tmp_path, capsys, monkeypatch):
+    common, summary = importlib.import_module("common"), importlib.import_module("summary")
+    row = common.compared("speed", 400.0, 50.0, "views/s", target=10)
+    common.show([row])
+    assert "8x (target 10x)" in capsys.readouterr().out
+    common.save("speed", {"comparisons": [row]}, common.provenance("abc"), tmp_path)
+    common.save("growth", {"rows": []}, common.provenance(), tmp_path)
+    where = json.loads((tmp_path / "speed.json").read_text())["provenance"]
+    assert {"command", "date", "commit", "tree_clean", "versions", "machine"} <= where.keys()
+    assert where["data_fingerprint"] == "abc"
+    (tmp_path / "README.md").write_text(f"before\n{summary.BEGIN}\nold\n{summary.END}\nafter\n")
+    monkeypatch.setattr(sys, "argv", ["summary.py", "--out", str(tmp_path)])
+    summary.main()
+    summary.main()
+    lines = (tmp_path / "README.md").read_text().splitlines()
+    assert lines[0] == "before"
+    assert lines[-1] == "after"
+    assert "old" not in lines
+    assert [line for line in lines if "8 (target 10)" in line]
+
+
+def test_the_peak_counts_two_operations_per_multiply_add(monkeypatch):
+    common = importlib.import_module("common")
+    monkeypatch.setattr(common, "MATMUL_SIZES", (16, 32))
+    monkeypatch.setattr(common, "fastest", lambda call, seconds: 1e-9)
+    import torch
+
+    assert common.matmul_peak(torch.float32, 1) == pytest.approx(2 * 32**3)
+
+
+def test_pretext_step(tiny):
+    module = importlib.import_module("pretext_step")
+    row = module.measure("fourier", 1, 8, 1, 0.01, n_times=320)
+    assert row["views_per_second"] > 0
+    assert 0 < row["views_share"] < 1
+
+
+def test_conventional_count_of_the_published_network():
+    module = importlib.import_module("pretext_naive")
+    assert module.forward_flops(2, 2560) == pytest.approx(674e6, rel=1e-3)
+    assert module.forward_flops(8, 2560) == pytest.approx(252e6, rel=2e-3)
+
+
+@pytest.mark.slow
+def test_pretext_naive(tiny, tmp_path, monkeypatch):
+    module = importlib.import_module("pretext_naive")
+    monkeypatch.setattr(importlib.import_module("common"), "MATMUL_SIZES", (64,))
+    monkeypatch.setattr(module, "SHAPES", ((2, 1),))
+    monkeypatch.setattr(module, "LOADERS", (0,))
+    folder = tiny(tmp_path / "data", 8, 2).folder
+    found = module.benchmark(folder, pool_strides=[8], n_windows=4, rounds=1)
+    assert found["comparisons"][0]["ratio"] > 0
+    assert 0 < found["details"][0]["views_share_of_step"] < 1
+
+
+@pytest.mark.slow
+def test_the_public_form_trains_in_numpy_and_conv1d(tiny, tmp_path):
+    module = importlib.import_module("public_form")
+    dataset = tiny(tmp_path / "data", 3, 1)
+    training = module.PublicTraining(np.array(dataset.windows), 8, 0)
+    before = [weight.clone() for weight in training.network.parameters()]
+    assert training.epoch() == 3 * 7
+    assert all(not (old == new).all() for old, new in zip(before, training.network.parameters(), strict=True))
+
+
+def test_emotion_public(tiny, tmp_path):
+    module = importlib.import_module("emotion_public")
+    found = module.benchmark(tiny(tmp_path / "data", 40, 10), tmp_path, epochs=2, rounds=1)
+    assert found["comparisons"][0]["ratio"] > 0
+    assert found["largest_difference_of_predictions"] < 1e-3
+
+
+def test_scale(tiny, tmp_path):
+    module = importlib.import_module("scale")
+    tiny_sizes = {"windows": [60, 120], "people": [5, 10], "trials": [2, 4], "embedded": [2, 4]}
+    rows = module.benchmark(tmp_path, **tiny_sizes, fixed_people=5, fixed_windows=60, seconds=0.0)
+    assert {row["axis"] for row in rows} == {"windows", "people", "trials", "embedded windows"}
+    assert all(cost > 0 for row in rows for cost in row["costs"])
+
+
+def test_the_exponent_is_the_slope_in_logarithms():
+    module = importlib.import_module("scale")
+    sizes = [10, 100, 1000]
+    assert module.exponent(sizes, [3.0, 3.0, 3.0]) == pytest.approx(0.0, abs=1e-9)
+    assert module.exponent(sizes, [size**1.5 for size in sizes]) == pytest.approx(1.5)
+
+
+@pytest.mark.slow
+@pytest.mark.ray
+def test_memory(tiny, tmp_path, ray_cluster):
+    from ray import cloudpickle
+
+    module = importlib.import_module("memory")
+    cloudpickle.register_pickle_by_value(module)
+    try:
+        module.run(tiny(tmp_path / "data", 40, 4).folder, tmp_path, 1)
+    finally:
+        cloudpickle.unregister_pickle_by_value(module)
+    found = module.figures(json.loads((tmp_path / "peak.json").read_text()), 1)
+    assert found["workers"] == 1
+    assert 0 < found["worker_own_mib"] < found["peak_mib"] < found["sum_of_resident_mib"]
+
+
+@pytest.mark.slow
+def test_prepare_full_size(tmp_path):
+    module = importlib.import_module("prepare_full_size")
+    found = module.measure(tmp_path, 1, 1, eeg=False, minutes=4)
+    assert found["windows"] > 0
+    assert found["peak_memory_mib"] > 10
