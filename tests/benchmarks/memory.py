@@ -45,7 +45,7 @@ class ReadingJob(PretextJob):
     """A pretext job whose trials read all windows, meet, and train on few.
 
     Args:
-        meeting: a folder in which every trial leaves a file.
+        meeting: a folder in which every trial leaves a file with its own memory before training, in KiB.
         trials: that meet there.
     """
 
@@ -57,7 +57,9 @@ class ReadingJob(PretextJob):
         for start in range(0, len(pool), 500):
             pool.take(np.arange(start, min(start + 500, len(pool))))
         meeting = Path(self.meeting)
-        (meeting / str(os.getpid())).touch()
+        lines = Path("/proc/self/smaps_rollup").read_text(encoding="ascii").splitlines()
+        own = next(int(line.split()[1]) for line in lines if line.startswith("Pss_Anon:"))
+        (meeting / str(os.getpid())).write_text(str(own), encoding="ascii")
         until = time.monotonic() + PATIENCE
         while len(list(meeting.iterdir())) < self.trials:
             if time.monotonic() > until:
@@ -94,18 +96,20 @@ def run(data, place, trials):
         outcome = run_sweep(replace(plan, job=job), Silent())
     if failed := [trial.reason for trial in outcome.trials if trial.state != "COMPLETE"]:
         sys.exit(f"trials did not finish: {failed}")
-    (place / "peak.json").write_text(json.dumps(watch.peak))
+    before = [int(file.read_text(encoding="ascii")) / 1024 for file in meeting.iterdir()]
+    (place / "seen.json").write_text(json.dumps({"peak": watch.peak, "before": before}))
 
 
 def measure(data, trials):
     """The figures of a sweep of so many trials at once, run in a process of its own."""
     with tempfile.TemporaryDirectory() as place:
         subprocess.run([sys.executable, __file__, "--sweep", str(data), place, str(trials)], check=True)
-        return figures(json.loads((Path(place) / "peak.json").read_text()), trials)
+        return figures(json.loads((Path(place) / "seen.json").read_text()), trials)
 
 
-def figures(peak, trials):
+def figures(seen, trials):
     """What the processes took at the peak, in MiB."""
+    peak = seen["peak"]
 
     def total(field, which=lambda process: True):
         return round(sum(process[field] for process in peak if which(process)) / MIB, 1)
@@ -123,6 +127,7 @@ def figures(peak, trials):
         "workers": len(workers),
         "worker_pss_mib": round(total("Pss", is_trial) / max(1, len(workers)), 1),
         "worker_own_mib": round(total("Pss_Anon", is_trial) / max(1, len(workers)), 1),
+        "worker_own_before_training_mib": round(max(seen["before"]), 1),
         "sum_of_resident_mib": total("Rss"),
     }
 
