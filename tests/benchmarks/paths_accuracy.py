@@ -1,13 +1,17 @@
 """Does the way convolutions are computed change how well the encoder learns?
 
-    python tests/benchmarks/paths_accuracy.py --data data/mitdb [--seeds 5] [--epochs 6] [--windows 200]
+    python tests/benchmarks/paths_accuracy.py --data data/mitdb [--seeds 12] [--epochs 8] [--windows 64]
 
-Trains the same small configuration on the direct path and on the Fourier path with each seed; split, weights, order
-and views are the same on both. The two differ by rounding, which training magnifies as it does any change: so what
-counts is the mean difference over the seeds, and its 95 % interval (Student's t).
+Trains the same small configuration with each seed on the direct path, on the direct path in micro-batches of another
+size, and on the Fourier path; split, weights, order and views are the same on all. They differ by rounding alone,
+which training magnifies as it does any change. So the second is the yardstick: what rounding does to the direct path
+itself. Differences to the first, over the seeds, with 95 % intervals (Student's t).
 """
 
 import time
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +21,10 @@ from scipy import stats
 
 from ecgtune.config import PretextConfig, configure
 from ecgtune.data.pool import WindowPool
-from ecgtune.data.splits import pretext_split
+from ecgtune.data.splits import Split, pretext_split
 from ecgtune.data.store import load_dataset
 from ecgtune.training.memory import keep_freed_memory
-from ecgtune.training.pretrain import pretrain
+from ecgtune.training.pretrain import MICRO_BATCH, pretrain
 
 PARAMETERS = {
     "pretext/encoder/pool_stride": 8,
@@ -32,47 +36,61 @@ PARAMETERS = {
 METRICS = ("val_macro_f1", "val_accuracy", "val_loss")
 
 
-def train(pool, seed, path, epochs, n_windows):
-    """The metrics of the last epoch, and the seconds of all."""
+# Name -> path, and windows of a micro-batch.
+ARMS = {"direct": ("direct", 4), "direct, micro-batch 8": ("direct", 8), "fourier": ("fourier", 8)}
+
+
+def train(seed, folder, epochs, n_windows):
+    """{arm: metrics of the last epoch, and the seconds of all}."""
+    torch.set_num_threads(1)
+    keep_freed_memory()
+    pool = WindowPool([load_dataset(folder)])
     config = configure(PretextConfig, PARAMETERS | {"pretext/windows_per_epoch": n_windows}, where="benchmark")
     split = pretext_split(pool.persons, val_fraction=0.2, held_out=(), seed=seed)
-    split = type(split)(split.train, np.random.default_rng(seed).permutation(split.val)[:n_windows])
-    start = time.perf_counter()
-    *_, last = pretrain(config, pool, split, epochs=epochs, seed=seed, path=path)
-    return last.metrics, time.perf_counter() - start
+    split = Split(split.train, np.random.default_rng(seed).permutation(split.val)[:n_windows])
+    found = {}
+    for arm, (path, size) in ARMS.items():
+        MICRO_BATCH[path] = {"cpu": size, "norm": 4}
+        start = time.perf_counter()
+        *_, last = pretrain(config, pool, split, epochs=epochs, seed=seed, path=path)
+        found[arm] = {"seconds": time.perf_counter() - start, **{name: last.metrics[name] for name in METRICS}}
+    return found
+
+
+def difference(arm, other):
+    """Mean of paired differences, and its 95 % interval."""
+    gained = np.array(arm) - np.array(other)
+    half = stats.t.ppf(0.975, len(gained) - 1) * gained.std(ddof=1) / np.sqrt(len(gained))
+    return {"mean": gained.mean(), "low": gained.mean() - half, "high": gained.mean() + half}
 
 
 def main():
     parser = arguments(__doc__)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--epochs", type=int, default=6)
-    parser.add_argument("--windows", type=int, default=200)
+    parser.add_argument("--seeds", type=int, default=12)
+    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--windows", type=int, default=64)
     options = parser.parse_args()
-    torch.set_num_threads(1)
-    keep_freed_memory()
-    dataset = load_dataset(options.data)
-    where = provenance(dataset.fingerprint)
-    pool = WindowPool([dataset])
-    found = {"direct": [], "fourier": []}
-    for seed in range(options.seeds):
-        for path, results in found.items():
-            metrics, seconds = train(pool, seed, path, options.epochs, options.windows)
-            results.append({"seconds": seconds, **{name: metrics[name] for name in METRICS}})
-            print(f"seed {seed} {path:8s} " + " ".join(f"{k} {v:.4f}" for k, v in results[-1].items()), flush=True)
+    where = provenance(load_dataset(options.data).fingerprint)
+    task = partial(train, folder=options.data, epochs=options.epochs, n_windows=options.windows)
+    runs = []
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as processes:
+        for seed, run in enumerate(processes.map(task, range(options.seeds))):
+            runs.append(run)
+            for arm, metrics in run.items():
+                print(f"seed {seed} {arm:22s} " + " ".join(f"{k} {v:.4f}" for k, v in metrics.items()), flush=True)
+    columns = {arm: {name: [run[arm][name] for run in runs] for name in ("seconds", *METRICS)} for arm in ARMS}
     comparisons, differences = [], {}
     for name in METRICS:
-        ours, direct = (np.array([row[name] for row in found[path]]) for path in ("fourier", "direct"))
-        gained = ours - direct
-        half = stats.t.ppf(0.975, len(gained) - 1) * gained.std(ddof=1) / np.sqrt(len(gained))
-        differences[name] = {"mean": gained.mean(), "low": gained.mean() - half, "high": gained.mean() + half}
-        comparisons.append(compared(name, ours.mean(), direct.mean(), "", less_is_better=name == "val_loss"))
-        interval = f"[{gained.mean() - half:+.4f}, {gained.mean() + half:+.4f}]"
-        print(f"{name}: fourier - direct = {gained.mean():+.4f} {interval}")
-    seconds = {path: sum(row["seconds"] for row in results) for path, results in found.items()}
-    comparisons.append(compared("training", seconds["fourier"], seconds["direct"], "s", less_is_better=True))
+        for arm in list(ARMS)[1:]:
+            found = differences[f"{name}, {arm}"] = difference(columns[arm][name], columns["direct"][name])
+            print(f"{name}: {arm} - direct = {found['mean']:+.4f} [{found['low']:+.4f}, {found['high']:+.4f}]")
+        ours, direct = (float(np.mean(columns[arm][name])) for arm in ("fourier", "direct"))
+        comparisons.append(compared(name, ours, direct, "", less_is_better=name == "val_loss"))
+    ours, direct = (sum(columns[arm]["seconds"]) for arm in ("fourier", "direct"))
+    comparisons.append(compared("training", ours, direct, "s", less_is_better=True))
     show(comparisons)
-    figures = {"comparisons": comparisons, "differences": differences, "runs": found, "parameters": PARAMETERS}
+    figures = {"comparisons": comparisons, "differences": differences, "runs": runs, "parameters": PARAMETERS}
     save("paths_accuracy", figures, where, options.out)
 
 
