@@ -1,6 +1,6 @@
 """How much faster does ecgtune train the pretext stage than the form that public re-implementations have?
 
-    python tests/benchmarks/pretext_naive.py [--data FOLDER] [--pool-strides 2 8] [--rounds 2] [--windows 64]
+    python tests/benchmarks/pretext_naive.py [--data FOLDER] [--pool-strides 2 8] [--rounds 4] [--windows 32]
 
 Ours is `ecgtune.training.pretrain` as a sweep calls it, theirs is `public_form.py`: the same windows, the same
 network, whose outputs are checked to agree before anything is timed. An epoch is everything: loading, views, forward,
@@ -37,6 +37,8 @@ from ecgtune.training.pretrain import pretrain
 NAMES = {(1, 2): "1 process of 2 threads", (2, 1): "2 processes of 1 thread"}
 SHAPES = tuple(NAMES)
 LOADERS = (0, 2)
+# Seconds after which no further round begins, per pool stride.
+PATIENCE = 80.0
 
 
 def forward_flops(pool_stride, n_times):
@@ -116,8 +118,10 @@ def training_split(pool, n_windows):
 def measure(machine, folder, n_windows, pool_stride, rounds):
     """{(shape, side): (seconds of the slowest process, of which views)} of the fastest epoch, taken in turns."""
     sides = {"ours": (OurTraining, ()), **{f"naive, {n} loaders": (NaiveTraining, (n,)) for n in LOADERS}}
-    found = {}
+    found, until = {}, time.monotonic() + PATIENCE
     for number in range(rounds):
+        if number and time.monotonic() > until:
+            break
         for shape in machine.shapes:
             naive = {name: found[shape, name] for name in sides if name != "ours" and number}
             for name, (make, more) in sides.items():
@@ -171,8 +175,8 @@ def main():
     parser = arguments(__doc__)
     parser.add_argument("--data", type=Path, help="a data-set folder; default: generated windows")
     parser.add_argument("--pool-strides", type=int, nargs="+", default=[2, 8])
-    parser.add_argument("--windows", type=int, default=64)
-    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--windows", type=int, default=32)
+    parser.add_argument("--rounds", type=int, default=4)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.data or generated_dataset(Path(temporary) / "data", 2 * options.windows, 2).folder
