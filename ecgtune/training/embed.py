@@ -17,7 +17,7 @@ from ecgtune.models import summaries as summarise
 from ecgtune.training.loop import Progress
 
 # Windows per forward pass; the result does not depend on it beyond rounding.
-_BATCH = 16
+_BATCH = 64
 # Part of every key: raise it when what is computed changes.
 _VERSION = 2
 
