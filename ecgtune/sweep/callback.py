@@ -30,7 +30,7 @@ class RecordCallback(Callback):
     ) -> None:
         """A worker reports."""
         with self._interrupt.keeping_errors():
-            self._record.epoch(trial.config["trial_id"], result)
+            self._record.report(trial.config["trial_id"], result)
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """A trial ended, by itself or by the scheduler."""

@@ -20,6 +20,8 @@ from ecgtune.sweep.trainable import run_trial
 
 # A resumable state costs a write of a few MB, so a worker writes it at most this often, in seconds.
 STATE_SECONDS = 5.0
+# Epochs that no scheduler waits for are reported together, so often that the display stays alive.
+BLOCK_SECONDS = 1.0
 
 
 def drive(plan: SweepPlan, observer: SweepObserver, concurrency: int) -> tuple[bool, SweepRecord]:
@@ -59,6 +61,7 @@ def drive(plan: SweepPlan, observer: SweepObserver, concurrency: int) -> tuple[b
     )
     interrupt = Interrupt()
     threads = resources.cpus_per_trial or 1
+    scheduler = SCHEDULERS[settings.scheduler](record, settings, plan.job.max_epochs)
     trainable = tune.with_parameters(
         run_trial,
         job=plan.job,
@@ -67,6 +70,8 @@ def drive(plan: SweepPlan, observer: SweepObserver, concurrency: int) -> tuple[b
         mode=settings.mode,
         threads=threads,
         device=resources.device,
+        milestones=scheduler.milestones,
+        block_seconds=BLOCK_SECONDS,
         state_seconds=STATE_SECONDS,
     )
     needs = {"cpu": threads, "gpu": resources.gpus_per_trial}
@@ -75,7 +80,7 @@ def drive(plan: SweepPlan, observer: SweepObserver, concurrency: int) -> tuple[b
         tune.with_resources(trainable, needs),
         tune_config=tune.TuneConfig(
             search_alg=StudySearcher(record, interrupt, metric=settings.metric, mode=settings.mode),
-            scheduler=SCHEDULERS[settings.scheduler](record, settings, plan.job.max_epochs),
+            scheduler=scheduler,
             metric=settings.metric,
             mode=settings.mode,
             num_samples=settings.num_samples - len(finished),

@@ -7,7 +7,7 @@ disagree.
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from ecgtune.config import Scalar
 from ecgtune.errors import StorageError
 from ecgtune.report.plots import confusion_figure
 from ecgtune.space import SearchSpace
+from ecgtune.sweep.block import EpochReport
 from ecgtune.sweep.events import SweepObserver, TrialView
 from ecgtune.sweep.folder import SweepFolder
 from ecgtune.sweep.promote import ModelMissingError, promote, promoted
@@ -87,8 +88,14 @@ class SweepRecord:
         return self._study.ask()
 
     def stored(self) -> list[StoredTrial]:
-        """What the study knows of the trials handed out so far."""
-        return self._study.stored()
+        """What the study knows of the trials handed out so far, without the epochs that a worker will repeat."""
+        return [self._without_repeated(stored) for stored in self._study.stored()]
+
+    def _without_repeated(self, stored: StoredTrial) -> StoredTrial:
+        resumed = self._resumed.get(stored.trial_id)
+        if resumed is None:
+            return stored
+        return replace(stored, scores={e: score for e, score in stored.scores.items() if e <= resumed.epochs})
 
     def restore(self) -> list[Trial]:
         """Take up the sweep where its files say it was; gives the trials that are finished already.
@@ -137,28 +144,29 @@ class SweepRecord:
         self._table.write(list(self.trials.values()))
         self._observer.trial_started(self._view(trial))
 
-    def epoch(self, trial_id: str, report: Mapping[str, Any]) -> None:
-        """A worker reports an epoch, or why there will be no more."""
+    def report(self, trial_id: str, report: Mapping[str, Any]) -> None:
+        """A worker reports a block of epochs, and perhaps why there will be no more."""
         trial = self.trials[trial_id]
-        if report.get("failure") == "storage":
+        if report["failure"] == "storage":
             self._suspended.add(trial_id)
             raise StorageError(str(report["message"]))
-        if report.get("failure"):
-            self.will_end(trial_id, str(report["failure"]), str(report.get("message", "")))
-        if report["epoch"] <= trial.epochs:
+        if report["failure"]:
+            self.will_end(trial_id, str(report["failure"]), str(report["message"]))
+        epochs: list[EpochReport] = [epoch for epoch in report["epochs"] if epoch.epoch > trial.epochs]
+        if not epochs:
             return
-        metrics = {name: float(report[name]) for name in report["metric_names"]}
-        improved = trial.add_epoch(int(report["epoch"]), metrics, float(report["throughput"]))
-        score = metrics[trial.metric]
+        before = self.winner
+        for epoch in epochs:
+            score = epoch.metrics[trial.metric]
+            if trial.add_epoch(epoch.epoch, epoch.metrics, epoch.throughput) and self._leads(score, trial):
+                self.winner, self.confusion = Winner(trial_id, epoch.epoch, score), epoch.confusion
         # The table first: whatever the study knows of an epoch, the table then knows too.
-        self._epochs.add(trial_id, trial.epochs, float(report["lr"]), metrics, float(report["epoch_seconds"]))
-        self._study.report(trial_id, trial.epochs, score)
-        self._board.epoch(trial_id, trial.epochs, float(report["lr"]), metrics)
+        self._epochs.add(trial_id, epochs)
+        self._study.report(trial_id, {epoch.epoch: epoch.metrics[trial.metric] for epoch in epochs})
+        self._board.epochs(trial_id, epochs)
         self._observer.epoch_finished(self._view(trial))
-        if improved and self._leads(score, trial):
-            self.winner = Winner(trial_id, trial.epochs, score)
-            self.confusion = report["confusion"]
-            self._observer.best_changed(self._view(trial), trial.epochs, score)
+        if self.winner is not None and self.winner != before:
+            self._observer.best_changed(self._view(trial), self.winner.epoch, self.winner.score)
 
     def will_end(self, trial_id: str, reason: str, message: str = "") -> None:
         """Say why a trial is about to end before its last epoch; the first reason counts."""

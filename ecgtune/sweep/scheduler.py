@@ -14,19 +14,33 @@ from ecgtune.space import SweepSettings
 from ecgtune.sweep.record import SweepRecord
 
 
+def asha_milestones(grace_period: int, reduction_factor: int, max_epochs: int) -> tuple[int, ...]:
+    """The epochs at which ASHA compares a trial with others, and may stop it: its rungs below the last epoch."""
+    found = []
+    rung = grace_period
+    while rung < max_epochs:
+        found.append(rung)
+        rung *= reduction_factor
+    return tuple(found)
+
+
 class _NamedEnds:
-    """Stops a trial that reports its own failure; names the stops that the next class in line decides."""
+    """Stops a trial that reports its own failure; names the stops that the next class in line decides.
+
+    A worker reports at the `milestones` and at the last epoch, whatever else waits.
+    """
 
     record: SweepRecord
     max_epochs: int
+    milestones: tuple[int, ...] = ()
 
     def _judge(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
-        """What the scheduler itself decides."""
-        return str(TrialScheduler.CONTINUE)
+        """What the scheduler itself decides: here to end a trial at its last epoch, as the worker would."""
+        return str(TrialScheduler.STOP if result["epoch"] >= self.max_epochs else TrialScheduler.CONTINUE)
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
         """CONTINUE or STOP."""
-        if result.get("failure"):
+        if result["failure"]:
             return str(TrialScheduler.STOP)
         decision = self._judge(tune_controller, trial, result)
         if decision == TrialScheduler.STOP and result["epoch"] < self.max_epochs:
@@ -47,13 +61,12 @@ class Asha(_NamedEnds, AsyncHyperBandScheduler):
     """
 
     def __init__(self, record: SweepRecord, settings: SweepSettings, max_epochs: int) -> None:
+        grace_period, reduction_factor = min(settings.grace_period, max_epochs), settings.reduction_factor
         super().__init__(
-            time_attr="epoch",
-            max_t=max_epochs,
-            grace_period=min(settings.grace_period, max_epochs),
-            reduction_factor=settings.reduction_factor,
+            time_attr="epoch", max_t=max_epochs, grace_period=grace_period, reduction_factor=reduction_factor
         )
         self.record, self.max_epochs = record, max_epochs
+        self.milestones = asha_milestones(grace_period, reduction_factor, max_epochs)
         self._sign = 1.0 if settings.mode == "max" else -1.0
         for stored in record.stored():
             for epoch, score in sorted(stored.scores.items()):
@@ -83,7 +96,7 @@ class RunAll(_NamedEnds, FIFOScheduler):
         self.record, self.max_epochs = record, max_epochs
 
 
-SCHEDULERS: dict[str, Callable[[SweepRecord, SweepSettings, int], TrialScheduler]] = {
+SCHEDULERS: dict[str, Callable[[SweepRecord, SweepSettings, int], Asha | RunAll]] = {
     "asha": Asha,
     "none": RunAll,
 }

@@ -14,13 +14,13 @@ from pathlib import Path
 import numpy as np
 import optuna
 from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
 from ecgtune.config import Scalar
 from ecgtune.files import storage_errors
 from ecgtune.space import SearchSpace
 from ecgtune.sweep.events import TrialState as State
+from ecgtune.sweep.journal import BlockJournal
 from ecgtune.sweep.sampling import SEARCHERS, default_point, suggest
 
 _TOLD: dict[State, TrialState] = {
@@ -72,9 +72,10 @@ class SweepStudy:
         settings = space.settings
         known = journal.exists()
         with storage_errors(journal.parent):
+            self._file = BlockJournal(journal)
             self._study = optuna.create_study(
                 study_name=journal.parent.name,
-                storage=JournalStorage(JournalFileBackend(str(journal))),
+                storage=JournalStorage(self._file),
                 direction="minimize" if settings.mode == "min" else "maximize",
                 load_if_exists=True,
             )
@@ -108,13 +109,16 @@ class SweepStudy:
                 trial = self._study.ask()
             trial_id = f"{trial.number:05d}"
             self._open[trial_id] = trial
-            return trial_id, suggest(trial, self._space)
+            with self._file.block():
+                return trial_id, suggest(trial, self._space)
 
-    def report(self, trial_id: str, epoch: int, score: float) -> None:
-        """Tell one epoch's score; one that is not finite, or was told before a restart, is left out."""
-        if math.isfinite(score) and epoch not in self._reported.get(trial_id, ()):
-            with storage_errors(self._journal.parent):
-                self._open[trial_id].report(score, step=epoch)
+    def report(self, trial_id: str, scores: Mapping[int, float]) -> None:
+        """Tell some epochs' scores; one that is not finite, or was told before a restart, is left out."""
+        told = self._reported.get(trial_id, ())
+        with storage_errors(self._journal.parent), self._file.block():
+            for epoch, score in scores.items():
+                if math.isfinite(score) and epoch not in told:
+                    self._open[trial_id].report(score, step=epoch)
 
     def finish(self, trial_id: str, state: State, reason: str, score: float | None) -> None:
         """Tell a trial's end.

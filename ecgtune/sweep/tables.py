@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal, TextIO
 
 from ecgtune.files import storage_errors, write_text
+from ecgtune.sweep.block import EpochReport
 from ecgtune.sweep.trial import Trial
 
 
@@ -57,20 +58,23 @@ class EpochsTable:
         self._file: TextIO | None = None
         self._writer: csv.DictWriter[str] | None = None
 
-    def add(self, trial_id: str, epoch: int, lr: float, metrics: Mapping[str, float], seconds: float) -> None:
-        """Append one row and hand it to the system at once."""
-        row = {
-            "trial_id": trial_id,
-            "epoch": epoch,
-            "lr": repr(lr),
-            **{name: repr(value) for name, value in metrics.items()},
-            "seconds": f"{seconds:.4f}",
-        }
+    def add(self, trial_id: str, epochs: Sequence[EpochReport]) -> None:
+        """Append one row per epoch and hand them to the system at once."""
+        rows = [
+            {
+                "trial_id": trial_id,
+                "epoch": epoch.epoch,
+                "lr": repr(epoch.lr),
+                **{name: repr(value) for name, value in epoch.metrics.items()},
+                "seconds": f"{epoch.seconds:.4f}",
+            }
+            for epoch in epochs
+        ]
         with storage_errors(self._path.parent):
             if self._writer is None:
-                self._writer = self._open(list(row), "w")
+                self._writer = self._open(list(rows[0]), "w")
                 self._writer.writeheader()
-            self._writer.writerow(row)
+            self._writer.writerows(rows)
             if self._file is not None:
                 self._file.flush()
 

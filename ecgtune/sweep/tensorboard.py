@@ -18,6 +18,7 @@ from torch.utils.tensorboard import SummaryWriter
 from ecgtune.config import Scalar
 from ecgtune.files import storage_errors
 from ecgtune.space import Categorical, Parameter
+from ecgtune.sweep.block import EpochReport
 from ecgtune.sweep.events import TrialState
 
 
@@ -50,13 +51,14 @@ class SweepBoard:
             _add(writer, api.hparams_pb(drawn, trial_id=f"{self._folder.parent.name}/{trial_id}"))
             writer.flush()
 
-    def epoch(self, trial_id: str, epoch: int, lr: float, metrics: Mapping[str, float]) -> None:
-        """One epoch's scalars."""
+    def epochs(self, trial_id: str, epochs: Sequence[EpochReport]) -> None:
+        """The scalars of some epochs, each epoch as one event."""
         with storage_errors(self._folder):
             writer = self._trials[trial_id]
-            writer.add_scalar("schedule/lr", lr, epoch)
-            for name, value in metrics.items():
-                writer.add_scalar(_tag(name), value, epoch)
+            for epoch in epochs:
+                shown = {"schedule/lr": epoch.lr, **{_tag(name): value for name, value in epoch.metrics.items()}}
+                values = [Summary.Value(tag=tag, simple_value=value) for tag, value in shown.items()]
+                _add(writer, Summary(value=values), epoch.epoch)
 
     def end(self, trial_id: str, state: TrialState) -> None:
         """A trial ended."""
@@ -88,9 +90,10 @@ def _end(status: int) -> Summary:
     return Summary(value=[value])
 
 
-def _add(writer: SummaryWriter, summary: Any) -> None:
-    # The HParams messages of TensorBoard itself: `SummaryWriter.add_hparams` would open a run of its own.
-    writer._get_file_writer().add_summary(summary)  # type: ignore[no-untyped-call]
+def _add(writer: SummaryWriter, summary: Any, step: int | None = None) -> None:
+    # TensorBoard's own messages: `SummaryWriter.add_hparams` would open a run of its own, and `add_scalar` costs more
+    # than the event that it writes.
+    writer._get_file_writer().add_summary(summary, step)  # type: ignore[no-untyped-call]
 
 
 def _tag(metric: str) -> str:

@@ -60,3 +60,10 @@ def make_plan(
 def curve_plan(tmp_path: Path):
     """`make_plan` in the test's own folder."""
     return partial(make_plan, tmp_path)
+
+
+@pytest.fixture
+def every_epoch(monkeypatch):
+    """Workers report each epoch by itself, and keep a resumable state of each."""
+    monkeypatch.setattr("ecgtune.sweep.drive.BLOCK_SECONDS", 0.0)
+    monkeypatch.setattr("ecgtune.sweep.drive.STATE_SECONDS", 0.0)

@@ -14,6 +14,7 @@ import pytest
 from ecgtune.errors import InputError
 from ecgtune.sweep.resuming import read_epochs, require_same
 from ecgtune.sweep.runner import run_sweep
+from ecgtune.sweep.study import SweepStudy
 from tests.sweep.conftest import Listener, make_plan
 from tests.sweep.curves import HEALTHY, SLOW
 
@@ -40,14 +41,38 @@ def uninterrupted(tmp_path_factory, ray_cluster):
     return everything(plan.folder)
 
 
-@pytest.mark.parametrize("stop_after", [2, 9])
-def test_an_interrupted_sweep_ends_as_if_it_had_not_been(uninterrupted, curve_plan, listener, monkeypatch, stop_after):
-    monkeypatch.setattr("ecgtune.sweep.drive.STATE_SECONDS", 0.0)
+@pytest.mark.parametrize(
+    ("stop_after", "block_seconds", "state_seconds"),
+    [(2, 0.0, 0.0), (9, 0.0, 0.0), (2, 60.0, 0.0), (7, 60.0, 0.0), (9, 0.0, 60.0)],
+)
+def test_an_interrupted_sweep_ends_as_if_it_had_not_been(
+    uninterrupted, curve_plan, listener, monkeypatch, stop_after, block_seconds, state_seconds
+):
+    monkeypatch.setattr("ecgtune.sweep.drive.BLOCK_SECONDS", block_seconds)
+    monkeypatch.setattr("ecgtune.sweep.drive.STATE_SECONDS", state_seconds)
     broken = curve_plan(**OPTIONS)
     listener.on("epoch_finished", stop_after, lambda: signal.raise_signal(signal.SIGINT))
     assert run_sweep(broken, listener).interrupted
     assert len(table(broken.folder.trials_table)) < OPTIONS["num_samples"]
     assert not run_sweep(broken, listener, resume=True).interrupted
+    assert everything(broken.folder) == uninterrupted
+
+
+def test_a_stop_that_the_study_was_not_told_of_is_decided_again(uninterrupted, curve_plan, listener, monkeypatch):
+    """As if the driver had been killed between a trial's last score and its end."""
+    finish = SweepStudy.finish
+
+    def killed(self, trial_id, state, *rest):
+        if state == "PRUNED":
+            raise RuntimeError("killed")
+        finish(self, trial_id, state, *rest)
+
+    broken = curve_plan(**OPTIONS)
+    with monkeypatch.context() as patch:
+        patch.setattr(SweepStudy, "finish", killed)
+        with pytest.raises(RuntimeError, match="killed"):
+            run_sweep(broken, listener)
+    run_sweep(broken, listener, resume=True)
     assert everything(broken.folder) == uninterrupted
 
 
@@ -85,6 +110,7 @@ from pathlib import Path
 from tests.sweep import conftest, curves
 from ecgtune.sweep.engine import ray_session
 from ecgtune.sweep.runner import run_sweep
+from ecgtune.sweep.study import SweepStudy
 
 plan = conftest.make_plan(Path(sys.argv[1]), curves.SLOW, num_samples=5, max_concurrent=1)
 with ray_session(None, 1):

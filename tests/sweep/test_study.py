@@ -53,7 +53,7 @@ def test_conditions_hold_in_every_draw_and_a_seed_repeats(space, tmp_path, searc
         while (asked := study.ask()) is not None:
             trial_id, values = asked
             drawn.append(values)
-            study.report(trial_id, 1, abs(math.log10(values["pretext/adam/lr"]) + 3))
+            study.report(trial_id, {1: abs(math.log10(values["pretext/adam/lr"]) + 3)})
             study.finish(trial_id, "COMPLETE", "", abs(math.log10(values["pretext/adam/lr"]) + 3))
         return drawn
 
@@ -89,8 +89,7 @@ def test_tpe_beats_random_on_an_easy_bowl(space, tmp_path):
 def test_what_is_not_finite_is_not_reported(space, tmp_path):
     study = SweepStudy(tmp_path / "study.log", space, num_samples=1, seed=0)
     trial_id, _ = study.ask()
-    study.report(trial_id, 1, math.nan)
-    study.report(trial_id, 2, 0.5)
+    study.report(trial_id, {1: math.nan, 2: 0.5})
     study.finish(trial_id, "FAILED", "nan", None)
     (trial,) = study._study.get_trials()
     assert trial.intermediate_values == {2: 0.5}
