@@ -6,6 +6,8 @@ without matrix units for half precision. (Convolution theorem; for networks Math
 """
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
@@ -32,6 +34,35 @@ def fourier_convolution(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tenso
     return convolved
 
 
+@contextmanager
+def unchanging_weights() -> Iterator[None]:
+    """Promise that no weight changes within the block, so that each kernel is transformed once and not every time."""
+    global _kept
+    before, _kept = _kept, {}
+    try:
+        yield
+    finally:
+        _kept = before
+
+
+# By where the weights lie, and by length: the kernels at each frequency.
+_kept: dict[tuple[int, int], Tensor] | None = None
+
+
+def _transfer(weight: Tensor, n: int) -> Tensor:
+    """[n_out, n_in, kernel] -> [frequencies, n_in, n_out]."""
+    key = weight.data_ptr(), n
+    if _kept is not None and key in _kept:
+        return _kept[key]
+    n_out, n_in, kernel = weight.shape
+    to_spectrum, _ = _kernel_transforms(n, kernel, weight.dtype, weight.device)
+    taps = weight.permute(2, 1, 0).reshape(kernel, n_in * n_out)
+    transfer = (to_spectrum @ taps.to(to_spectrum.dtype)).view(-1, n_in, n_out)
+    if _kept is not None:
+        _kept[key] = transfer
+    return transfer
+
+
 class _FourierConvolution(torch.autograd.Function):
     """The spectra of the input are kept for the backward pass, the input itself is not."""
 
@@ -41,9 +72,7 @@ class _FourierConvolution(torch.autograd.Function):
         n_times = x.shape[-1]
         # The signal lies between zeros, so that what wraps round at the ends is zero.
         n = next_fast_len(n_times + kernel - 1, real=True)
-        to_spectrum, _ = _kernel_transforms(n, kernel, weight.dtype, weight.device)
-        taps = weight.permute(2, 1, 0).reshape(kernel, n_in * n_out)
-        transfer = (to_spectrum @ taps.to(to_spectrum.dtype)).view(-1, n_in, n_out)
+        transfer = _transfer(weight, n)
         spectrum = _spectrum(x, n)
         product = torch.bmm(spectrum, transfer)
         product[0] += n * bias  # a constant has its whole spectrum at frequency 0

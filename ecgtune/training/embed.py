@@ -14,6 +14,7 @@ from ecgtune.data.store import WindowDataset
 from ecgtune.files import replaced
 from ecgtune.models import Encoder
 from ecgtune.models import summaries as summarise
+from ecgtune.models.fourier import unchanging_weights
 from ecgtune.training.loop import Progress
 
 # Windows per forward pass; the result does not depend on it beyond rounding.
@@ -65,6 +66,7 @@ def summaries(
 
 
 @torch.no_grad()
+@unchanging_weights()
 def _compute(encoder: Encoder, dataset: WindowDataset, progress: Progress | None) -> NDArray[np.float32]:
     training, path = encoder.training, encoder.path
     encoder.eval()

@@ -13,6 +13,7 @@ from ecgtune.data.pool import WindowPool
 from ecgtune.data.splits import Split, require_disjoint
 from ecgtune.errors import DataError
 from ecgtune.models import ConvolutionPath, build_encoder
+from ecgtune.models.fourier import unchanging_weights
 from ecgtune.pretext import PRETEXT_TASKS
 from ecgtune.training.loop import Progress, Stopwatch, copied, micro_batch, require_identity, run_identity, slices
 from ecgtune.training.optimiser import base_rate, build_optimizer, set_rate
@@ -147,10 +148,11 @@ class _Run:
             self.optimizer.zero_grad()
             # For the whole batch at once, so that they do not depend on the size of a micro-batch.
             views = self.task.views(self.windows.take(batch), generator)
-            for part in torch.split(views, self.micro_batch, dim=1):
-                out = self.task.step(self.encoder, self.heads, part)
-                torch.autograd.backward((out.loss + out.penalty) * (part.shape[1] / len(batch)))
-                scores.add(out, part.shape[1])
+            with unchanging_weights():
+                for part in torch.split(views, self.micro_batch, dim=1):
+                    out = self.task.step(self.encoder, self.heads, part)
+                    torch.autograd.backward((out.loss + out.penalty) * (part.shape[1] / len(batch)))
+                    scores.add(out, part.shape[1])
             self.optimizer.step()
             done += len(batch)
             if self.progress:
@@ -160,6 +162,7 @@ class _Run:
         return scores
 
     @torch.no_grad()
+    @unchanging_weights()
     def validate(self) -> PretextScores:
         self.encoder.eval()
         self.heads.eval()

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecgtune.config import EncoderConfig
-from ecgtune.models import PATHS, build_encoder
+from ecgtune.models import PATHS, build_encoder, fourier
 from ecgtune.models.convolution import convolution, direct, unfolded
 from ecgtune.models.fourier import fourier_convolution
 from ecgtune.models.peak import peak_convolution
@@ -127,3 +127,25 @@ def test_every_path_draws_the_same_weights():
 def test_an_unknown_path_is_refused():
     with pytest.raises(KeyError):
         convolution("winograd")
+
+
+def test_kernels_that_do_not_change_are_transformed_once_and_forgotten_afterwards(generator, monkeypatch):
+    weight = torch.randn(3, 2, 8, generator=generator, requires_grad=True)
+    first, second = torch.randn(2, 4, 2, 60, generator=generator)
+    transformed = []
+    to_frequencies = fourier._kernel_transforms
+    monkeypatch.setattr(fourier, "_kernel_transforms", lambda *key: transformed.append(key) or to_frequencies(*key))
+    with torch.no_grad(), fourier.unchanging_weights():
+        for x in (first, second):
+            torch.testing.assert_close(fourier_convolution(x, weight, None), direct(x, weight, None))
+        assert len(transformed) == 1
+        # Another length, and another layer, are others.
+        for x, other in ((first[..., :50], weight), (first, weight[:, :, :4].clone())):
+            torch.testing.assert_close(fourier_convolution(x, other, None), direct(x, other, None))
+        assert len(transformed) == 3
+    with torch.no_grad():
+        weight += 1.0
+        torch.testing.assert_close(fourier_convolution(first, weight, None), direct(first, weight, None))
+    with torch.no_grad(), fourier.unchanging_weights():
+        weight += 1.0
+        torch.testing.assert_close(fourier_convolution(first, weight, None), direct(first, weight, None))
