@@ -12,6 +12,8 @@ from ecgtune.data.store import DatasetWriter, Target, WindowDataset, load_datase
 
 ROOT = Path(__file__).resolve().parent.parent
 _N_TIMES = 256
+# No test waits for a probe, and none depends on what it would find.
+os.environ["ECGTUNE_CONVOLUTION"] = "fourier"
 
 
 @pytest.fixture(scope="session")

@@ -108,3 +108,24 @@ def test_a_replaced_pretext_model_is_told(tmp_path, make_dataset):
     write_encoder(model, seed=1, preprocessing={"sfreq": 256.0})
     with pytest.raises(InputError, match="emotion: the pretext model in .* has been replaced"):
         plan_again(plan.folder, Resources(), None)
+
+
+@pytest.mark.parametrize("path", ["direct", "fourier"])
+def test_how_convolutions_are_computed_is_settled_once_and_stays(path, pretext, tmp_path, make_dataset, monkeypatch):
+    """A sweep that is resumed, on another machine perhaps, goes on as it began."""
+    monkeypatch.setenv("ECGTUNE_CONVOLUTION", path)
+    plan = pretext()
+    assert plan.job.convolution == path
+    monkeypatch.setenv("ECGTUNE_CONVOLUTION", "bf16")
+    assert plan_again(plan.folder, Resources(), None).job.convolution == path
+    model = write_encoder(tmp_path / "model", preprocessing={"sfreq": 256.0})
+    assert emotion(tmp_path, model, make_dataset().folder).job.convolution == "bf16"
+
+
+def test_a_wanted_path_comes_before_the_environment(tmp_path, make_dataset, monkeypatch):
+    monkeypatch.setenv("ECGTUNE_CONVOLUTION", "bf16")
+    folder = SweepFolder(tmp_path / "results" / "first")
+    plan = plan_pretext(folder, space("pretext"), [make_dataset().folder], Resources(convolution="direct"))
+    assert plan.job.convolution == "direct"
+    with pytest.raises(InputError, match="--convolution"):
+        plan_pretext(folder, space("pretext"), [make_dataset().folder], Resources(convolution="fft"))
