@@ -12,6 +12,7 @@ from ecgtune.cli.bench import bench
 from ecgtune.cli.console import show_error
 from ecgtune.cli.dashboard import dashboard
 from ecgtune.cli.evaluate import evaluate
+from ecgtune.cli.status import list_sweeps, status
 from ecgtune.errors import EcgtuneError
 
 
@@ -38,6 +39,8 @@ app.add_typer(train.app, name="train")
 app.command()(evaluate)
 app.command()(dashboard)
 app.command()(bench)
+app.command()(status)
+app.command("list")(list_sweeps)
 
 
 def _show_version(wanted: bool) -> None:

@@ -52,6 +52,11 @@ class SweepFolder:
         return self.path / "best"
 
     @property
+    def lock(self) -> Path:
+        """Held by whoever drives the sweep."""
+        return self.path / "lock"
+
+    @property
     def tensorboard(self) -> Path:
         """One TensorBoard run per trial, and `sweep` for all."""
         return self.path / "tensorboard"

@@ -11,6 +11,7 @@ from ecgtune.files import storage_errors
 from ecgtune.sweep.engine import ray_session
 from ecgtune.sweep.events import SweepObserver
 from ecgtune.sweep.folder import SweepFolder
+from ecgtune.sweep.lock import driving
 from ecgtune.sweep.plan import SweepPlan, definition
 from ecgtune.sweep.resuming import require_same
 from ecgtune.sweep.trial import Trial
@@ -45,8 +46,8 @@ def run_sweep(
         resume: whether to go on with the sweep that the folder holds; more trials than before extend it.
 
     Raises:
-        InputError: the folder exists already; what is to be resumed was defined otherwise; or the resources do not
-            suffice for one trial.
+        InputError: the folder exists already, or another process runs this sweep; what is to be resumed was defined
+            otherwise; or the resources do not suffice for one trial.
         StorageError: the disk refused a write; what was finished is on disk.
         EcgtuneError: no trial finished an epoch.
     """
@@ -55,6 +56,15 @@ def run_sweep(
         require_same(folder, plan)
     else:
         _require_free(folder, overwrite=overwrite)
+    try:
+        with driving(folder.lock):
+            return _run(plan, observer, resume=resume)
+    finally:
+        _leave_nothing_behind(folder)
+
+
+def _run(plan: SweepPlan, observer: SweepObserver, *, resume: bool) -> SweepOutcome:
+    folder = plan.folder
     for note in plan.notes:
         observer.note(note)
     with ray_session(plan.resources.address, joblib.cpu_count()) as available:
@@ -78,6 +88,12 @@ def run_sweep(
     return SweepOutcome(folder, trials, record.winner.trial_id if record.winner else None, interrupted)
 
 
+def _leave_nothing_behind(folder: SweepFolder) -> None:
+    """Of a sweep that never began, not even its folder."""
+    if folder.path.is_dir() and [path.name for path in folder.path.iterdir()] == [folder.lock.name]:
+        shutil.rmtree(folder.path, ignore_errors=True)
+
+
 def _require_free(folder: SweepFolder, *, overwrite: bool) -> None:
     if not folder.path.exists() or not any(folder.path.iterdir()):
         return
@@ -89,9 +105,11 @@ def _require_free(folder: SweepFolder, *, overwrite: bool) -> None:
 
 def _clear(folder: SweepFolder) -> None:
     with storage_errors(folder.path):
-        if folder.path.exists():
-            shutil.rmtree(folder.path)
-        folder.path.mkdir(parents=True)
+        for path in folder.path.iterdir():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            elif path != folder.lock:
+                path.unlink()
 
 
 def _fit(plan: SweepPlan, available: Mapping[str, float]) -> tuple[SweepPlan, int]:

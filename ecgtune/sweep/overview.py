@@ -1,0 +1,140 @@
+"""How a sweep stands, read from its files alone: it may be running, interrupted or finished."""
+
+import csv
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ecgtune.sweep.folder import SweepFolder
+from ecgtune.sweep.lock import Owner, owner
+from ecgtune.sweep.resuming import read_epochs
+from ecgtune.sweep.trial import better
+
+
+@dataclass(frozen=True)
+class RunningTrial:
+    """A trial that has not ended.
+
+    Args:
+        trial_id: five digits.
+        epoch: epochs known.
+        score: the metric at that epoch; None before the first.
+    """
+
+    trial_id: str
+    epoch: int
+    score: float | None
+
+
+@dataclass(frozen=True)
+class BestEpoch:
+    """The best epoch of the sweep so far."""
+
+    trial_id: str
+    epoch: int
+    score: float
+
+
+@dataclass(frozen=True)
+class SweepOverview:
+    """A sweep as it stands.
+
+    Args:
+        name: of the sweep.
+        stage: `pretext` or `emotion`.
+        state: `running`, `interrupted` or `finished`.
+        owner: who drives it now; None where nobody does.
+        created: ISO 8601.
+        metric: what is pursued.
+        num_samples: trials that it is to have.
+        max_epochs: of a trial.
+        ended: how many trials ended how: `COMPLETE`, `PRUNED (asha)`, `FAILED (nan)` ...
+        running: trials that have not ended; taken up by `--resume` where nobody drives the sweep.
+        best: None before the first epoch.
+        size: bytes on disk.
+    """
+
+    name: str
+    stage: str
+    state: str
+    owner: Owner | None
+    created: str
+    metric: str
+    num_samples: int
+    max_epochs: int
+    ended: Mapping[str, int]
+    running: tuple[RunningTrial, ...]
+    best: BestEpoch | None
+    size: int
+
+    @property
+    def n_ended(self) -> int:
+        """Trials that have ended."""
+        return sum(self.ended.values())
+
+
+def overview(folder: SweepFolder) -> SweepOverview:
+    """Read how a sweep stands.
+
+    Raises:
+        InputError: the folder is no sweep.
+    """
+    content = folder.read()
+    settings, job = content["sweep"], content["job"]
+    driver = owner(folder.lock)
+    rows = _trials(folder)
+    epochs = read_epochs(folder.epochs_table)
+    state = str(content.get("state", "interrupted"))
+    if state == "running" and driver is None:
+        state = "interrupted"  # its driver died
+    elif driver is not None:
+        state = "running"
+    return SweepOverview(
+        name=folder.name,
+        stage=settings["stage"],
+        state=state,
+        owner=driver,
+        created=str(content["created"]),
+        metric=settings["metric"],
+        num_samples=settings["num_samples"],
+        max_epochs=job["max_epochs"],
+        ended=dict(Counter(_how(row) for row in rows if row["state"] != "RUNNING")),
+        running=tuple(
+            _running(row["trial_id"], epochs.get(row["trial_id"], []), settings["metric"])
+            for row in rows
+            if row["state"] == "RUNNING"
+        ),
+        best=_best(rows, epochs, settings["metric"], settings["mode"]),
+        size=sum(file.stat().st_size for file in folder.path.rglob("*") if file.is_file()),
+    )
+
+
+def _trials(folder: SweepFolder) -> list[dict[str, str]]:
+    if not folder.trials_table.is_file():
+        return []
+    return list(csv.DictReader(folder.trials_table.read_text(encoding="utf-8").splitlines()))
+
+
+def _how(row: Mapping[str, str]) -> str:
+    return f"{row['state']} ({row['reason']})" if row["reason"] else row["state"]
+
+
+def _running(trial_id: str, rows: list[dict[str, str]], metric: str) -> RunningTrial:
+    if not rows:
+        return RunningTrial(trial_id, 0, None)
+    return RunningTrial(trial_id, int(rows[-1]["epoch"]), float(rows[-1][metric]))
+
+
+def _best(
+    trials: list[dict[str, str]], epochs: Mapping[str, list[dict[str, str]]], metric: str, mode: Any
+) -> BestEpoch | None:
+    """Of a trial that has ended `trials.csv` has the best epoch; of one that runs, `epochs.csv` has all so far."""
+    seen = [(row["trial_id"], row["best_epoch"], row[metric]) for row in trials if row.get(metric)]
+    running = [row["trial_id"] for row in trials if row["state"] == "RUNNING"]
+    seen += [(trial_id, row["epoch"], row[metric]) for trial_id in running for row in epochs.get(trial_id, [])]
+    best: BestEpoch | None = None
+    for trial_id, epoch, score in seen:
+        if better(float(score), best.score if best else None, mode):
+            best = BestEpoch(trial_id, int(epoch), float(score))
+    return best

@@ -1,0 +1,59 @@
+"""`ecgtune status` and `ecgtune list`."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+RESULTS = Path(__file__).resolve().parents[2] / "results" / "eegmat_arithmetic"
+
+
+def test_a_finished_sweep(run_cli):
+    result = run_cli("status", "eegmat-emotion", "--results", RESULTS)
+    assert result.exit_code == 0
+    first, trials, best = result.stdout.splitlines()
+    assert first.startswith("eegmat-emotion: emotion sweep, finished; begun 2026-11-22")
+    assert trials == "60 of 60 trials have ended: 14 COMPLETE, 1 FAILED (nan), 45 PRUNED (asha)"
+    assert best == "best: val_balanced_accuracy 0.7530 in trial 00047, epoch 5"
+
+
+def test_an_interrupted_sweep_says_how_to_go_on(run_cli, tmp_path):
+    shutil.copytree(RESULTS / "eegmat-emotion", tmp_path / "mine")
+    for name, old, new in (("sweep.toml", '"finished"', '"running"'), ("trials.csv", "COMPLETE", "RUNNING")):
+        path = tmp_path / "mine" / name
+        path.write_text(path.read_text().replace(old, new))
+    result = run_cli("status", "mine", "--results", tmp_path)
+    assert "emotion sweep, interrupted" in result.stdout
+    assert result.stdout.count("waits to be resumed") == 14
+    assert result.stdout.splitlines()[-1] == "go on with it:  ecgtune sweep emotion --name mine --resume"
+
+
+def test_all_sweeps_are_listed_in_the_order_they_began(run_cli):
+    lines = run_cli("list", "--results", RESULTS).stdout.splitlines()
+    assert [line.split()[0] for line in lines] == [
+        "name",
+        "mitdb-pretext",
+        "eegmat-emotion",
+        "eegmat-random",
+        "eegmat-person",
+    ]
+    assert "60/60   val_balanced_accuracy 0.7530" in lines[2]
+
+
+def test_json(run_cli):
+    listed = json.loads(run_cli("list", "--results", RESULTS, "--json").stdout)
+    one = json.loads(run_cli("status", "eegmat-emotion", "--results", RESULTS, "--json").stdout)
+    assert one == listed[1]
+    assert one["best"]["trial_id"] == "00047"
+
+
+def test_no_sweep_at_all(run_cli, tmp_path):
+    assert "has no sweep yet" in run_cli("list", "--results", tmp_path / "nothing").stdout
+
+
+@pytest.mark.parametrize("name", ["nobody", "../up"])
+def test_no_such_sweep_is_one_message(name, run_cli, tmp_path):
+    result = run_cli("status", name, "--results", tmp_path)
+    assert result.exit_code == 2
+    assert result.stderr.count("error:") == 1
