@@ -157,7 +157,7 @@ def test_the_encoders_rate_is_a_share_of_the_heads(emotion, make_dataset):
     data = emotion(folds=2, dataset=make_dataset(subjects=4, per_class=2))
     models = UnfrozenFolds(config(unfreeze=True, encoder_lr_factor=0.25), data, 0, "cpu", None)
     models.train(0, 0.02)
-    rates = [[group["lr"] for group in state["param_groups"]] for state in models.state()["optimizers"]]
+    rates = [model.optimizer.rates for model in models._folds]
     assert rates == [[0.005, 0.02]] * 2
 
 
