@@ -1,6 +1,6 @@
 """The ways to compute the encoder's convolutions. They differ in speed and rounding, not in what they compute.
 
-direct   PyTorch's own, float32, with the channels together in memory
+direct   PyTorch's own, float32 (on a GPU as its settings say, by default TF32), with the channels together in memory
 fourier  by way of the frequency domain, float32: fastest on a processor without matrix units
 bf16     PyTorch's own under bfloat16 autocast: fastest where the machine has matrix units for it
 """

@@ -87,7 +87,7 @@ class Encoder(nn.Module):
         if last.conv.bias is None or torch.compiler.is_compiling():
             return self._maps(x, len(self.layers)).amax(dim=-1)
         maps = self._activate(self._maps(x, len(self.layers) - 1))
-        return peak_convolution(convolution(self.path), maps, last.conv.weight.squeeze(2), last.conv.bias)
+        return peak_convolution(convolution(self._path), maps, last.conv.weight.squeeze(2), last.conv.bias)
 
     def _maps(self, x: Tensor, n_layers: int) -> Tensor:
         """Windows [batch, n_times] -> maps [batch, channels, n_positions] of the first layers, not activated."""
@@ -96,13 +96,18 @@ class Encoder(nn.Module):
             if number in (2, 4):
                 # Before the activation: exact, since that never decreases, and leaves it less to do.
                 maps = self._window_max(maps)
-            maps = layer(self._activate(maps) if number else maps, self.path)
+            maps = layer(self._activate(maps) if number else maps, self._path)
         return maps
 
     def _window_max(self, maps: Tensor) -> Tensor:
-        if self.path == "fourier":
+        if self._path == "fourier":
             return window_max(maps, self.pool_stride)
         return F.max_pool2d(maps.unsqueeze(2), (1, POOL_SIZE), (1, self.pool_stride)).squeeze(2)
+
+    @property
+    def _path(self) -> ConvolutionPath:
+        # A compiler or an export takes PyTorch's own operations.
+        return "direct" if torch.compiler.is_compiling() and self.path == "fourier" else self.path
 
     def _precision(self, x: Tensor) -> torch.autocast:
         return torch.autocast(x.device.type, torch.bfloat16, enabled=self.path == "bf16")

@@ -8,8 +8,9 @@ without matrix units for half precision. (Convolution theorem; for networks Math
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from scipy.fft import next_fast_len
@@ -34,33 +35,45 @@ def fourier_convolution(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tenso
     return convolved
 
 
+class _Kept(NamedTuple):
+    """A kernel at each frequency. Holding the weights keeps their place in memory from being given to others."""
+
+    weight: Tensor
+    version: int
+    transfer: Tensor
+
+
+# By where the weights lie, their shape, and the length; every thread has its own.
+_kept: ContextVar[dict[tuple[object, ...], _Kept] | None] = ContextVar("kept kernels", default=None)
+
+
 @contextmanager
 def unchanging_weights() -> Iterator[None]:
-    """Promise that no weight changes within the block, so that each kernel is transformed once and not every time."""
-    global _kept
-    before, _kept = _kept, {}
+    """Within the block a kernel is transformed once and not every time; one that does change is transformed again."""
+    token = _kept.set({})
     try:
         yield
     finally:
-        _kept = before
-
-
-# By where the weights lie, and by length: the kernels at each frequency.
-_kept: dict[tuple[int, int], Tensor] | None = None
+        _kept.reset(token)
 
 
 def _transfer(weight: Tensor, n: int) -> Tensor:
     """[n_out, n_in, kernel] -> [frequencies, n_in, n_out]."""
-    key = weight.data_ptr(), n
-    if _kept is not None and key in _kept:
-        return _kept[key]
+    kept = _kept.get()
+    if kept is None:
+        return _transform(weight, n)
+    key = weight.data_ptr(), weight.shape, weight.stride(), weight.dtype, n
+    found = kept.get(key)
+    if found is None or found.version != weight._version:
+        found = kept[key] = _Kept(weight, weight._version, _transform(weight, n))
+    return found.transfer
+
+
+def _transform(weight: Tensor, n: int) -> Tensor:
     n_out, n_in, kernel = weight.shape
     to_spectrum, _ = _kernel_transforms(n, kernel, weight.dtype, weight.device)
     taps = weight.permute(2, 1, 0).reshape(kernel, n_in * n_out)
-    transfer = (to_spectrum @ taps.to(to_spectrum.dtype)).view(-1, n_in, n_out)
-    if _kept is not None:
-        _kept[key] = transfer
-    return transfer
+    return (to_spectrum @ taps.to(to_spectrum.dtype)).view(-1, n_in, n_out)
 
 
 class _FourierConvolution(torch.autograd.Function):

@@ -70,8 +70,16 @@ def summaries(
 def _compute(encoder: Encoder, dataset: WindowDataset, progress: Progress | None) -> NDArray[np.float32]:
     training, path = encoder.training, encoder.path
     encoder.eval()
-    # Whatever the machine: float32, and the fastest that is.
+    # In float32 whatever the machine, so that what is kept does not depend on it by more than rounding.
     encoder.path = "fourier"
+    try:
+        return _in_batches(encoder, dataset, progress)
+    finally:
+        encoder.train(training)
+        encoder.path = path
+
+
+def _in_batches(encoder: Encoder, dataset: WindowDataset, progress: Progress | None) -> NDArray[np.float32]:
     parts = []
     n_windows = len(dataset.windows)
     for start in range(0, n_windows, _BATCH):
@@ -79,8 +87,6 @@ def _compute(encoder: Encoder, dataset: WindowDataset, progress: Progress | None
         parts.append(summarise(encoder.feature_maps(windows)).numpy())
         if progress:
             progress(min(start + _BATCH, n_windows), n_windows)
-    encoder.train(training)
-    encoder.path = path
     return np.concatenate(parts)
 
 

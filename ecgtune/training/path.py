@@ -4,9 +4,11 @@ import json
 import os
 import platform
 import time
+from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 import torch
 
@@ -14,14 +16,14 @@ from ecgtune.config import EncoderConfig
 from ecgtune.data.cache import cache_folder
 from ecgtune.errors import InputError, StorageError
 from ecgtune.files import write_json
-from ecgtune.models import PATHS, ConvolutionPath, build_encoder
+from ecgtune.models import PATHS, ConvolutionPath, Encoder, build_encoder
 
 PathChoice: TypeAlias = Literal["auto", "direct", "fourier", "bf16"]
 VARIABLE = "ECGTUNE_CONVOLUTION"
 # Windows of the shape that training sees would take too long to measure; a quarter of their length shows the same.
 _VIEWS, _TIMES = 28, 640
-_REPEATS = 3
-_SECONDS = 0.5
+_TURNS = 3
+_SECONDS = 1.0
 
 
 def choose_path(wanted: str | None, device: str, *, cache: Path | None = None) -> ConvolutionPath:
@@ -54,14 +56,22 @@ def choose_path(wanted: str | None, device: str, *, cache: Path | None = None) -
 def measured(cache: Path) -> dict[ConvolutionPath, float]:
     """Views per second of one thread, for each path that makes sense on this CPU; from the cache, if it is there."""
     file, machine = cache / "convolution.json", machine_key()
+    known = _read(file)
+    try:
+        return {path: float(known[machine][path]) for path in candidates()}
+    except (ValueError, KeyError, TypeError):
+        speeds = probe(candidates())
+    with suppress(StorageError, OSError):  # it will be measured again
+        write_json(file, {**known, machine: speeds})
+    return speeds
+
+
+def _read(file: Path) -> dict[str, Any]:
     try:
         known = json.loads(file.read_text(encoding="utf-8"))
-        speeds = {path: float(known[machine][path]) for path in candidates()}
-    except (OSError, ValueError, KeyError, TypeError):
-        speeds = {path: probe(path) for path in candidates()}
-        with suppress(StorageError, OSError):  # it will be measured again
-            write_json(file, {machine: speeds})
-    return speeds
+    except (OSError, ValueError):
+        return {}
+    return known if isinstance(known, dict) else {}
 
 
 def candidates(device: str = "cpu") -> tuple[ConvolutionPath, ...]:
@@ -93,23 +103,32 @@ def processor() -> str:
     return f"{model} {torch.backends.cpu.get_cpu_capability()}{units}"
 
 
-def probe(path: ConvolutionPath) -> float:
-    """Views per second of one thread, forward and backward, through the published encoder."""
+def probe(paths: Sequence[ConvolutionPath]) -> dict[ConvolutionPath, float]:
+    """Views per second of one thread, forward and backward, through the published encoder.
+
+    The paths take turns, so that what else the machine does meets them all; the fastest turn of each counts.
+    """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         generator = torch.Generator().manual_seed(0)
-        encoder = build_encoder(EncoderConfig(), generator, path)
         views = torch.randn(_VIEWS, _TIMES, generator=generator)
-        best, until = float("inf"), time.perf_counter() + _SECONDS
-        for repeat in range(_REPEATS + 1):
-            start = time.perf_counter()
-            torch.autograd.backward(encoder(views).square().mean())
-            end = time.perf_counter()
-            # The first time also makes what later ones reuse.
-            best = min(best, end - start) if repeat else best
-            if repeat and end > until:
+        steps = {path: partial(_step, build_encoder(EncoderConfig(), generator, path), views) for path in paths}
+        best = dict.fromkeys(paths, float("inf"))
+        until = time.perf_counter() + _SECONDS
+        for turn in range(_TURNS + 1):
+            for path, step in steps.items():
+                start = time.perf_counter()
+                step()
+                # The first time also makes what later ones reuse.
+                best[path] = min(best[path], time.perf_counter() - start) if turn else best[path]
+            if turn and time.perf_counter() > until:
                 break
-        return _VIEWS / best
+        return {path: _VIEWS / seconds for path, seconds in best.items()}
     finally:
         torch.set_num_threads(threads)
+
+
+def _step(encoder: Encoder, views: torch.Tensor) -> None:
+    encoder.zero_grad()
+    torch.autograd.backward(encoder(views).square().mean())

@@ -35,7 +35,8 @@ class PretextScores:
         self._n_windows += n_windows
         self.n_views += len(classes)
         self._loss_sum += out.loss.detach().double() * n_windows
-        self._counts += torch.bincount(classes * self._n_classes + logits.argmax(dim=1), minlength=self._n_classes**2)
+        cells = classes * self._n_classes + logits.argmax(dim=1)
+        self._counts.scatter_add_(0, cells, torch.ones_like(cells))
         # A one-vs-rest head says yes above probability 1/2; so does a softmax class.
         yes = logits.softmax(dim=1) > 0.5 if self._softmax else logits > 0
         truth = classes[:, None] == torch.arange(self._n_classes, device=classes.device)

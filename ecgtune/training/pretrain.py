@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from ecgtune.config import PretextConfig
 from ecgtune.data.pool import WindowPool
@@ -30,8 +31,8 @@ MICRO_BATCH: dict[ConvolutionPath, dict[str, int]] = {
     "bf16": {"cpu": 4, "cuda": 64, "norm": 4},
     "fourier": {"cpu": 8, "cuda": 64, "norm": 4},
 }
-# Views are drawn for so many validation windows at a time.
-VALIDATION_BATCH = 64
+# Views are drawn for so many windows at a time, so that they do not depend on the size of a micro-batch.
+DRAWN_TOGETHER = 64
 # Validation views are drawn with this seed whatever the run's, so that val_loss compares runs.
 VALIDATION_SEED = 0
 
@@ -50,9 +51,10 @@ def pretrain(
 ) -> Iterator[EpochResult]:
     """Train encoder and pretext heads, one result per epoch.
 
-    Everything random in an epoch follows from the seed and the number of the epoch, so a resumed run goes on
-    bit for bit as if it had not been interrupted. A loss that is not finite ends the epoch's training early and is
-    reported as NaN.
+    Everything random in an epoch follows from the seed and the number of the epoch, so on a CPU a resumed run goes on
+    bit for bit as if it had not been interrupted. Another path sees the same views and the same order; only dropout,
+    where there is any, is drawn micro-batch by micro-batch, whose size the path decides. A loss that is not finite ends
+    the epoch's training early and is reported as NaN.
 
     Args:
         config: the parameters.
@@ -105,7 +107,7 @@ class _Run:
         self.encoder.to(device)
         self.optimizer = build_optimizer(config, ([*self.encoder.parameters(), *self.heads.parameters()], 1.0))
         self.micro_batch = micro_batch(MICRO_BATCH[path], device, batch_norm=config.encoder.batch_norm)
-        self.identity = run_identity(config, seed, pool.fingerprint)
+        self.identity = run_identity(config, seed, f"{pool.fingerprint} {path} {self.micro_batch}")
         self.done = 0
 
     def restore(self, resume: Mapping[str, Any]) -> None:
@@ -146,10 +148,8 @@ class _Run:
         done = 0
         for batch in slices(order, self.config.batch_size):
             self.optimizer.zero_grad()
-            # For the whole batch at once, so that they do not depend on the size of a micro-batch.
-            views = self.task.views(self.windows.take(batch), generator)
             with unchanging_weights():
-                for part in torch.split(views, self.micro_batch, dim=1):
+                for part in self.parts(batch, generator):
                     out = self.task.step(self.encoder, self.heads, part)
                     torch.autograd.backward((out.loss + out.penalty) * (part.shape[1] / len(batch)))
                     scores.add(out, part.shape[1])
@@ -168,11 +168,14 @@ class _Run:
         self.heads.eval()
         generator = torch_generator(VALIDATION_SEED, "validation views", device=self.device)
         scores = PretextScores(len(self.task.classes), self.config.loss, self.device)
-        for batch in slices(self.split.val, VALIDATION_BATCH):
-            views = self.task.views(self.windows.take(batch), generator)
-            for part in torch.split(views, self.micro_batch, dim=1):
-                scores.add(self.task.step(self.encoder, self.heads, part), part.shape[1])
+        for part in self.parts(self.split.val, generator):
+            scores.add(self.task.step(self.encoder, self.heads, part), part.shape[1])
         return scores
+
+    def parts(self, index: NDArray[np.integer], generator: torch.Generator) -> Iterator[Tensor]:
+        """The views of some windows, one micro-batch [n_views, micro_batch, n_times] after the other."""
+        for drawn in slices(index, DRAWN_TOGETHER):
+            yield from torch.split(self.task.views(self.windows.take(drawn), generator), self.micro_batch, dim=1)
 
     def order(self) -> NDArray[np.intp]:
         order = numpy_generator(self.seed, "order", self.done).permutation(self.split.train)

@@ -1,5 +1,6 @@
 """All ways to compute the encoder agree: what comes out, and every gradient."""
 
+import threading
 from itertools import product
 
 import pytest
@@ -129,23 +130,83 @@ def test_an_unknown_path_is_refused():
         convolution("winograd")
 
 
-def test_kernels_that_do_not_change_are_transformed_once_and_forgotten_afterwards(generator, monkeypatch):
-    weight = torch.randn(3, 2, 8, generator=generator, requires_grad=True)
+@pytest.fixture
+def transformed(monkeypatch):
+    """Counts the kernels that are transformed."""
+    counted = []
+    transform = fourier._transform
+    monkeypatch.setattr(fourier, "_transform", lambda weight, n: counted.append(n) or transform(weight, n))
+    return counted
+
+
+def same(x, weight):
+    torch.testing.assert_close(fourier_convolution(x, weight, None), direct(x, weight, None), rtol=1e-4, atol=1e-4)
+
+
+def test_within_a_block_every_kernel_is_transformed_once(generator, transformed):
+    weight, other = torch.randn(2, 3, 2, 8, generator=generator)
     first, second = torch.randn(2, 4, 2, 60, generator=generator)
-    transformed = []
-    to_frequencies = fourier._kernel_transforms
-    monkeypatch.setattr(fourier, "_kernel_transforms", lambda *key: transformed.append(key) or to_frequencies(*key))
     with torch.no_grad(), fourier.unchanging_weights():
         for x in (first, second):
-            torch.testing.assert_close(fourier_convolution(x, weight, None), direct(x, weight, None))
-        assert len(transformed) == 1
-        # Another length, and another layer, are others.
-        for x, other in ((first[..., :50], weight), (first, weight[:, :, :4].clone())):
-            torch.testing.assert_close(fourier_convolution(x, other, None), direct(x, other, None))
-        assert len(transformed) == 3
+            same(x, weight)
+            same(x, other)
+            same(x[..., :50], weight)
+            same(x, weight[:, :, :7])
+        assert len(transformed) == 4
+        # Weights that come and go are given each other's places in memory.
+        for number in range(20):
+            same(first, weight * number)
+        weight += 1.0
+        same(first, weight)
+    before = len(transformed)
     with torch.no_grad():
-        weight += 1.0
-        torch.testing.assert_close(fourier_convolution(first, weight, None), direct(first, weight, None))
-    with torch.no_grad(), fourier.unchanging_weights():
-        weight += 1.0
-        torch.testing.assert_close(fourier_convolution(first, weight, None), direct(first, weight, None))
+        same(first, weight)
+        same(first, weight)
+    assert len(transformed) == before + 2
+
+
+def test_blocks_of_two_threads_do_not_meet(generator):
+    """The first to enter is the first to leave; what the second leaves behind must not be the first's."""
+    weight, x = torch.randn(3, 2, 8, generator=generator), torch.randn(4, 2, 60, generator=generator)
+    first, second = threading.Event(), threading.Event()
+
+    def enter_first():
+        with torch.no_grad(), fourier.unchanging_weights():
+            same(x, weight)
+            first.set()
+            second.wait()
+
+    def enter_second():
+        first.wait()
+        with torch.no_grad(), fourier.unchanging_weights():
+            second.set()
+            one.join()
+        assert fourier._kept.get() is None
+
+    one = threading.Thread(target=enter_first)
+    one.start()
+    enter_second()
+
+
+def test_bfloat16_is_used_and_its_gradients_are_those_of_float32():
+    """To within a tenth of the gradient's length: the format has eight significant bits, the encoder six layers."""
+    found = {}
+    windows = torch.randn(2, 300, generator=seeded(1))
+    for path in ("direct", "bf16"):
+        encoder = build_encoder(EncoderConfig(pool_stride=8), seeded(0), path)
+        features = encoder(windows)
+        torch.autograd.backward(features.sum())
+        found[path] = features, torch.cat([parameter.grad.flatten() for parameter in encoder.parameters()])
+    assert not torch.equal(found["bf16"][0], found["direct"][0])
+    gradient, expected = found["bf16"][1], found["direct"][1]
+    assert (gradient - expected).norm() < 0.1 * expected.norm()
+    assert F.cosine_similarity(gradient, expected, dim=0) > 0.99
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_every_path_can_be_exported(path):
+    encoder = build_encoder(EncoderConfig(), seeded(0), path).eval()
+    x = torch.randn(2, 300, generator=seeded(1))
+    if path != "bf16":
+        program = torch.export.export(encoder, (x,))
+        torch.testing.assert_close(program.module()(x), encoder(x), rtol=1e-4, atol=1e-5)

@@ -195,6 +195,28 @@ def test_paths_and_micro_batches_see_the_same_views(small_pretext, pool, split, 
         torch.testing.assert_close(fourier[-1].snapshot().encoder[name], value, rtol=1e-3, atol=1e-5)
 
 
+def test_every_step_uses_the_weights_of_the_step_before(small_pretext, pool, split):
+    """Kernels are transformed once per step; with a large rate and small batches, stale ones would be far off."""
+    config = small_pretext(head__dropout=0.0, batch_size=2, optimizer="sgd", sgd__lr=0.2)
+    direct, fourier = (run(config, pool, split, epochs=1, path=path)[0] for path in ("direct", "fourier"))
+    assert direct.metrics["train_loss"] == pytest.approx(fourier.metrics["train_loss"], rel=1e-4)
+    assert direct.metrics["val_loss"] == pytest.approx(fourier.metrics["val_loss"], rel=1e-3)
+
+
+@pytest.mark.parametrize("path", ["direct", "fourier", "bf16"])
+def test_every_path_trains(path, small_pretext, pool, split):
+    some = Split(split.train[:4], split.val[:2])
+    first, last = run(small_pretext(batch_size=4, head__dropout=0.0), pool, some, epochs=2, path=path)
+    assert last.metrics["train_loss"] != first.metrics["train_loss"]
+    assert np.isfinite(list(last.metrics.values())).any()
+
+
+def test_a_state_of_another_path_is_refused(small_pretext, pool, split):
+    state = run(small_pretext(), pool, split, epochs=1, path="direct")[0].snapshot().resume
+    with pytest.raises(InputError, match="other parameters"):
+        run(small_pretext(), pool, split, epochs=2, path="fourier", resume=state)
+
+
 def test_the_metrics_say_what_their_names_say(small_pretext, pool, split, monkeypatch):
     outputs = []
 

@@ -1,11 +1,14 @@
 """Measuring speed: that what is counted is right, not how fast it is."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 import torch.nn.functional as F
 
 from ecgtune.config import EncoderConfig
 from ecgtune.models import PATHS, build_encoder
+from ecgtune.training import speed as speed_module
 from ecgtune.training.memory import keep_freed_memory
 from ecgtune.training.speed import forward_flops, matmul_peak, step_speed
 
@@ -26,10 +29,22 @@ def test_operations_are_counted_as_the_convolutions_make_them(pool_stride, known
 
 
 @pytest.mark.parametrize("path", [path for path in PATHS if path != "bf16"])
-def test_a_step_is_measured_and_the_threads_are_left_as_they_were(path):
+def test_a_whole_step_is_measured_and_the_threads_are_left_as_they_were(path, monkeypatch):
+    done = []
+    backward, step = torch.autograd.backward, speed_module.build_optimizer
+    monkeypatch.setattr(torch.autograd, "backward", lambda loss: (backward(loss), done.append("backward")))
+
+    def build(*given):
+        optimizer = step(*given)
+        move = optimizer.step
+        optimizer.step = lambda: (move(), done.append("step"))
+        return optimizer
+
+    monkeypatch.setattr(speed_module, "build_optimizer", build)
     threads = torch.get_num_threads()
     speed = step_speed(8, path, device="cpu", threads=1, seconds=0.0)
     assert torch.get_num_threads() == threads
+    assert done[:2] == ["backward", "step"]
     assert speed.gflops == pytest.approx(3 * forward_flops(8) * speed.views_per_second / 1e9)
     assert 0 < speed.share_of_views < 1
 
@@ -40,9 +55,15 @@ def test_the_peak_is_a_rate():
     assert torch.get_num_threads() == threads
 
 
-def test_keeping_freed_memory_can_be_asked_for_anywhere(monkeypatch):
-    assert keep_freed_memory() in (True, False)
-    keep_freed_memory.cache_clear()
-    monkeypatch.setattr("platform.libc_ver", lambda: ("", ""))
-    assert keep_freed_memory() is False
+def test_freed_memory_is_kept_where_the_c_library_can(monkeypatch):
+    asked = []
+    library = SimpleNamespace(mallopt=lambda what, value: asked.append((what, value)) or 1)
+    monkeypatch.setattr("ctypes.CDLL", lambda name: library)
+    for name, expected in (("", False), ("glibc", True)):
+        keep_freed_memory.cache_clear()
+        monkeypatch.setattr("platform.libc_ver", lambda name=name: (name, "2.36"))
+        assert keep_freed_memory() is expected
+        assert bool(asked) is expected
+    # No block of its own from the system, and none given back: the numbers are those of malloc.h.
+    assert {what: value > 0 for what, value in asked} == {-4: False, -1: True, -2: True}
     keep_freed_memory.cache_clear()
