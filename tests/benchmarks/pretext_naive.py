@@ -1,6 +1,6 @@
 """How much faster does ecgtune train the pretext stage than the form that public re-implementations have?
 
-    python tests/benchmarks/pretext_naive.py [--data FOLDER] [--pool-strides 2 8] [--rounds 4] [--windows 32]
+    python tests/benchmarks/pretext_naive.py [--data FOLDER] [--pool-strides 2 8] [--rounds 2] [--windows 64]
 
 Ours is `ecgtune.training.pretrain` as a sweep calls it, theirs is `public_form.py`: the same windows, the same
 network, whose outputs are checked to agree before anything is timed. An epoch is everything: loading, views, forward,
@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from common import arguments, compared, provenance, save, show
 from generated import generated_dataset
-from public_form import LAYERS, PublicNetwork, PublicTraining, copy_weights
+from public_form import PublicNetwork, PublicTraining, copy_weights
 from side_by_side import SideBySide
 
 from ecgtune.config import EncoderConfig, PretextConfig
@@ -30,8 +30,10 @@ from ecgtune.data.splits import Split
 from ecgtune.data.store import load_dataset
 from ecgtune.models import build_encoder
 from ecgtune.pretext import TransformationRecognition
+from ecgtune.training.memory import keep_freed_memory
 from ecgtune.training.path import choose_path
 from ecgtune.training.pretrain import pretrain
+from ecgtune.training.speed import forward_flops
 
 # Processes at once, and threads of each.
 NAMES = {(1, 2): "1 process of 2 threads", (2, 1): "2 processes of 1 thread"}
@@ -39,16 +41,6 @@ SHAPES = tuple(NAMES)
 LOADERS = (0, 2)
 # Seconds after which no further round begins, per pool stride.
 PATIENCE = 80.0
-
-
-def forward_flops(pool_stride, n_times):
-    """Of one view: two operations per multiply-add of the six convolutions."""
-    total = 0
-    for number, (n_in, n_out, kernel) in enumerate(LAYERS):
-        if number in (2, 4):
-            n_times = (n_times - 8) // pool_stride + 1
-        total += 2 * n_in * n_out * kernel * n_times
-    return total
 
 
 def require_same_network(pool_stride, windows):
@@ -72,6 +64,7 @@ class OurTraining:
     """ecgtune's pretraining on the windows of an array; the validation side is one window, and is not timed."""
 
     def __init__(self, folder, n_windows, pool_stride):
+        keep_freed_memory()
         pool = WindowPool([load_dataset(folder)])
         split = training_split(pool, n_windows)
         self.n_views = 7 * len(split.train)
@@ -175,8 +168,8 @@ def main():
     parser = arguments(__doc__)
     parser.add_argument("--data", type=Path, help="a data-set folder; default: generated windows")
     parser.add_argument("--pool-strides", type=int, nargs="+", default=[2, 8])
-    parser.add_argument("--windows", type=int, default=32)
-    parser.add_argument("--rounds", type=int, default=4)
+    parser.add_argument("--windows", type=int, default=64)
+    parser.add_argument("--rounds", type=int, default=2)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.data or generated_dataset(Path(temporary) / "data", 2 * options.windows, 2).folder
