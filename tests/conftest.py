@@ -28,9 +28,9 @@ def real_data() -> Path:
 @pytest.fixture(scope="session")
 def ray_cluster() -> Iterator[dict[str, float]]:
     """One local Ray cluster of two CPUs for the whole session; sweeps find it and leave it running."""
-    from ecgtune.sweep.engine import ray_session
+    from ecgtune.sweep.engine import RaySession
 
-    with ray_session(None, 2) as resources:
+    with RaySession(None, 2) as resources:
         from ray import cloudpickle
 
         from tests.sweep import curves

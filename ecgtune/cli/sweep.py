@@ -2,9 +2,10 @@
 
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,9 +13,11 @@ import typer
 
 from ecgtune.cli import options
 from ecgtune.config import Stage
+from ecgtune.errors import EcgtuneError
 
 if TYPE_CHECKING:
     from ecgtune.space import SearchSpace
+    from ecgtune.sweep.engine import RaySession
     from ecgtune.sweep.folder import SweepFolder
     from ecgtune.sweep.plan import Resources, SweepPlan
 
@@ -53,20 +56,23 @@ def pretext(
 
     ecgtune sweep pretext --data data/mitdb --num-samples 12 --max-epochs 6
     """
-    from ecgtune.data.generated import generated_dreamer
-    from ecgtune.sweep.planning import plan_pretext
-
-    resources = _resources(address, cpus_per_trial, gpus_per_trial, max_concurrent, convolution)
+    resources = partial(_resources, address, cpus_per_trial, gpus_per_trial, max_concurrent, convolution)
     if resume:
         given = {"--data": data, "--space": space, "--max-epochs": max_epochs, "--seed": seed, "--hold-out": hold_out}
         given["--overwrite"] = overwrite or None
         given["--convolution"] = convolution
-        _resume(results, name, given, num_samples, resources)
+        _resume(results, name, given, num_samples, resources, address, max_concurrent)
         return
     chosen = _space(space, "pretext", num_samples=num_samples, max_epochs=max_epochs, seed=seed, hold_out=hold_out)
     folder = _folder(results, name, "pretext", overwrite)
-    plan = plan_pretext(folder, chosen, data or [generated_dreamer()], resources)
-    _run(plan, overwrite)
+
+    def plan() -> "SweepPlan":
+        from ecgtune.data.generated import generated_dreamer
+        from ecgtune.sweep.planning import plan_pretext
+
+        return plan_pretext(folder, chosen, data or [generated_dreamer()], resources())
+
+    _run(plan, address, max_concurrent, overwrite=overwrite)
 
 
 @app.command()
@@ -108,9 +114,8 @@ def emotion(
     ecgtune sweep emotion --data data/eegmat --pretext my-pretext --target arithmetic
     """
     from ecgtune.sweep.folder import find_pretext_model
-    from ecgtune.sweep.planning import plan_emotion
 
-    resources = _resources(address, cpus_per_trial, gpus_per_trial, max_concurrent, convolution)
+    resources = partial(_resources, address, cpus_per_trial, gpus_per_trial, max_concurrent, convolution)
     if resume:
         given: dict[str, object]
         given = {"--data": data, "--space": space, "--max-epochs": max_epochs, "--seed": seed, "--folds": folds}
@@ -118,23 +123,29 @@ def emotion(
         given |= {"--transductive": transductive or None, "--random-encoder": random_encoder or None}
         given["--overwrite"] = overwrite or None
         given["--convolution"] = convolution
-        _resume(results, name, given, num_samples, resources)
+        _resume(results, name, given, num_samples, resources, address, max_concurrent)
         return
     chosen = _space(space, "emotion", num_samples=num_samples, max_epochs=max_epochs, seed=seed, folds=folds)
     folder = _folder(results, name, "emotion", overwrite)
-    plan = plan_emotion(
-        folder,
-        chosen,
-        data,
-        find_pretext_model(results, pretext),
-        resources,
-        target=target,
-        threshold=threshold,
-        transductive=transductive,
-        fewer_folds=folds is None,
-        random_weights=random_encoder,
-    )
-    _run(plan, overwrite)
+    model = find_pretext_model(results, pretext)
+
+    def plan() -> "SweepPlan":
+        from ecgtune.sweep.planning import plan_emotion
+
+        return plan_emotion(
+            folder,
+            chosen,
+            data,
+            model,
+            resources(),
+            target=target,
+            threshold=threshold,
+            transductive=transductive,
+            fewer_folds=folds is None,
+            random_weights=random_encoder,
+        )
+
+    _run(plan, address, max_concurrent, overwrite=overwrite)
 
 
 def _space(wanted: str | None, stage: Stage, **given: float | None) -> "SearchSpace":
@@ -167,11 +178,16 @@ def _resources(
 
 
 def _resume(
-    results: Path, name: str | None, given: Mapping[str, object], num_samples: int | None, resources: "Resources"
+    results: Path,
+    name: str | None,
+    given: Mapping[str, object],
+    num_samples: int | None,
+    resources: "Callable[[], Resources]",
+    address: str | None,
+    max_concurrent: int | None,
 ) -> None:
     from ecgtune.errors import ConfigError
     from ecgtune.sweep.folder import sweep_folder
-    from ecgtune.sweep.planning import plan_again
 
     mistakes = [
         f"{option} cannot change in a sweep that is resumed" for option, value in given.items() if value is not None
@@ -180,17 +196,54 @@ def _resume(
         mistakes.append("say which sweep, with --name")
     if mistakes or name is None:
         raise ConfigError("--resume", mistakes)
-    _run(plan_again(sweep_folder(results, name), resources, num_samples), overwrite=False, resume=True)
+    folder = sweep_folder(results, name)
+
+    def plan() -> "SweepPlan":
+        from ecgtune.sweep.planning import plan_again
+
+        return plan_again(folder, resources(), num_samples)
+
+    _run(plan, address, max_concurrent, resume=True)
 
 
-def _run(plan: "SweepPlan", overwrite: bool, resume: bool = False) -> None:
-    from ecgtune.cli.console import stderr, stdout
+def _run(
+    make_plan: "Callable[[], SweepPlan]",
+    address: str | None,
+    max_concurrent: int | None,
+    *,
+    overwrite: bool = False,
+    resume: bool = False,
+) -> None:
+    """Plan a sweep and run it; meanwhile Ray starts."""
+    from ecgtune.cli.console import show_error, stderr, stdout
     from ecgtune.cli.progress import SweepProgress
-    from ecgtune.sweep.runner import run_sweep
 
-    command = shlex.join(["ecgtune", *sys.argv[1:]])
-    with SweepProgress(stderr()) as progress:
-        outcome = run_sweep(replace(plan, command=command), progress, overwrite=overwrite, resume=resume)
+    session = _session(address, max_concurrent)
+    try:
+        command = shlex.join(["ecgtune", *sys.argv[1:]])
+        plan = replace(make_plan(), command=command)
+        from ecgtune.sweep.runner import run_sweep
+
+        with SweepProgress(stderr()) as progress:
+            outcome = run_sweep(plan, progress, overwrite=overwrite, resume=resume, session=session)
+    except EcgtuneError as error:
+        # Told now: to stop Ray in the middle of its start takes a moment.
+        show_error(str(error))
+        raise typer.Exit(error.exit_code) from error
+    finally:
+        if session is not None:
+            session.close()
     stdout().print(str(outcome.folder.path), soft_wrap=True)
     if outcome.interrupted:
         raise typer.Exit(130)
+
+
+def _session(address: str | None, max_concurrent: int | None) -> "RaySession | None":
+    """Ray, starting in the background; None where planning will measure this machine first, and alone."""
+    from ecgtune.data.cache import cache_folder
+
+    if not (cache_folder() / "convolution.json").is_file():
+        return None
+    from ecgtune.sweep.engine import RaySession
+
+    return RaySession(address, workers=max_concurrent)

@@ -8,6 +8,7 @@ from ray import tune
 
 from ecgtune.space import METRICS
 from ecgtune.sweep.callback import WORKER_DEATHS, RecordCallback
+from ecgtune.sweep.engine import use_waiting_workers
 from ecgtune.sweep.events import SweepObserver
 from ecgtune.sweep.interrupt import Interrupt, on_signal
 from ecgtune.sweep.plan import SweepPlan
@@ -59,6 +60,8 @@ def drive(plan: SweepPlan, observer: SweepObserver, concurrency: int) -> tuple[b
         concurrency=concurrency,
         throughput_unit="views/s" if settings.stage == "pretext" else "windows/s",
     )
+    if resources.address is None:
+        use_waiting_workers()
     interrupt = Interrupt()
     threads = resources.cpus_per_trial or 1
     scheduler = SCHEDULERS[settings.scheduler](record, settings, plan.job.max_epochs)

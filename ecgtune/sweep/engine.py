@@ -2,8 +2,10 @@
 
 import logging
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import socket
+import threading
+
+import joblib
 
 from ecgtune.errors import InputError
 
@@ -27,43 +29,107 @@ _SETTINGS = {
 OBJECT_STORE_BYTES = 200 * 2**20
 
 
-@contextmanager
-def ray_session(address: str | None, cpus: int) -> Iterator[dict[str, float]]:
-    """Give the resources of a Ray cluster, e.g. `{"CPU": 2.0}`.
+class RaySession:
+    """A Ray cluster; one that runs already is used and left running.
+
+    Starting one takes seconds, most of which are spent waiting, so it begins as soon as the session is made, in the
+    background. Entering the session waits for it and gives the cluster's resources, e.g. `{"CPU": 2.0}`.
 
     Args:
-        address: of a running cluster, or None to start a local one that ends with the block.
-        cpus: of the local cluster.
-
-    Raises:
-        InputError: there is no cluster at the address.
+        address: of a running cluster, or None to start a local one that ends with the session.
+        cpus: of the local cluster; None takes all.
+        workers: trials at once, as far as known; None means one for each CPU.
     """
-    for name, value in _SETTINGS.items():
-        os.environ.setdefault(name, value)
-    import ray
 
-    for name in ("ray", "ray.tune", "ray.data", "ray.train"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
-    mine = not ray.is_initialized()
-    if mine:
+    def __init__(self, address: str | None, cpus: int | None = None, *, workers: int | None = None) -> None:
+        self._address, self._cpus = address, cpus or joblib.cpu_count()
+        for name, value in _SETTINGS.items():
+            os.environ.setdefault(name, value)
+        if 2 * (workers or self._cpus) >= self._cpus:
+            # Ray starts an idle worker for each CPU. Where most will be used, they load what a trial needs at once.
+            os.environ.setdefault("RAY_preload_python_modules", "ecgtune.sweep.trainable")
+        import ray
+
+        for name in ("ray", "ray.tune", "ray.data", "ray.train"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+        self._up, self._over = threading.Event(), threading.Event()
+        self._error: Exception | None = None
+        # The local cluster's processes die with the thread that started them, so it lives as long as the session.
+        self._thread = None if ray.is_initialized() else threading.Thread(target=self._live, name="ray", daemon=True)
+        if self._thread is not None:
+            self._thread.start()
+
+    def __enter__(self) -> dict[str, float]:
+        """Wait for the cluster.
+
+        Raises:
+            InputError: there is no cluster at the address.
+        """
+        import ray
+
+        if self._thread is not None:
+            self._up.wait()
+        if self._error is not None:
+            self._refuse(self._error)
+        return dict(ray.cluster_resources())  # type: ignore[no-untyped-call]
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the local cluster, or leave the other; a second time does nothing."""
+        self._over.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _live(self) -> None:
+        import ray
+
         try:
+            if self._address is not None:
+                _knock(self._address)
             ray.init(
-                address=address or "local",
-                num_cpus=None if address else cpus,
-                include_dashboard=None if address else False,
-                object_store_memory=None if address else OBJECT_STORE_BYTES,
+                address=self._address or "local",
+                num_cpus=None if self._address else self._cpus,
+                include_dashboard=None if self._address else False,
+                object_store_memory=None if self._address else OBJECT_STORE_BYTES,
                 log_to_driver=False,
                 logging_level=logging.CRITICAL,
             )
-        except (ConnectionError, ValueError, RuntimeError) as error:
-            if address is None:
-                raise
-            raise InputError(
-                f"no Ray cluster answers at {address} ({type(error).__name__}). Start one with `ray start --head`, "
-                "check the address, and the token where the cluster asks for one; or leave --address out."
-            ) from error
-    try:
-        yield dict(ray.cluster_resources())  # type: ignore[no-untyped-call]
-    finally:
-        if mine:
-            ray.shutdown()
+        except Exception as error:
+            self._error = error
+        self._up.set()
+        self._over.wait()
+        ray.shutdown()
+
+    def _refuse(self, error: Exception) -> None:
+        if self._address is None or not isinstance(error, (OSError, ValueError, RuntimeError)):
+            raise error
+        raise InputError(
+            f"no Ray cluster answers at {self._address} ({type(error).__name__}). Start one with `ray start --head`, "
+            "check the address, and the token where the cluster asks for one; or leave --address out."
+        ) from error
+
+
+def _knock(address: str) -> None:
+    """Ask whether anything listens at `host:port`; Ray itself would try for many minutes.
+
+    Raises:
+        OSError: nothing does.
+    """
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if host and port.isdigit():
+        socket.create_connection((host, int(port)), timeout=10).close()
+
+
+def use_waiting_workers() -> None:
+    """Let trials run in the workers that the local cluster has started already.
+
+    Ray Tune asks for workers with environment variables of its own choice. Those of a local cluster have inherited
+    them from this process, but only a worker that was asked for in the same words counts as the same; another one
+    would be started, which takes seconds.
+    """
+    from ray.tune.execution import class_cache
+
+    for name in ("DEFAULT_ENV_VARS", "ENV_VARS_TO_PROPAGATE"):
+        getattr(class_cache, name, set()).clear()

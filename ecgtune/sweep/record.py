@@ -14,7 +14,6 @@ import numpy as np
 
 from ecgtune.config import Scalar
 from ecgtune.errors import StorageError
-from ecgtune.report.plots import confusion_figure
 from ecgtune.space import SearchSpace
 from ecgtune.sweep.block import EpochReport
 from ecgtune.sweep.events import SweepObserver, TrialView
@@ -211,6 +210,8 @@ class SweepRecord:
             return
         self._promoted = self.winner
         if self.confusion is not None:
+            from ecgtune.report.plots import confusion_figure  # matplotlib, which no sweep needs before
+
             counts = np.array(self.confusion, dtype=np.int64)
             self._board.figure("confusion/best trial", confusion_figure(counts, self._classes), self.winner.epoch)
 

@@ -4,11 +4,9 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-import joblib
-
 from ecgtune.errors import EcgtuneError, InputError
 from ecgtune.files import storage_errors
-from ecgtune.sweep.engine import ray_session
+from ecgtune.sweep.engine import RaySession
 from ecgtune.sweep.events import SweepObserver
 from ecgtune.sweep.folder import SweepFolder
 from ecgtune.sweep.lock import driving
@@ -35,7 +33,12 @@ class SweepOutcome:
 
 
 def run_sweep(
-    plan: SweepPlan, observer: SweepObserver, *, overwrite: bool = False, resume: bool = False
+    plan: SweepPlan,
+    observer: SweepObserver,
+    *,
+    overwrite: bool = False,
+    resume: bool = False,
+    session: RaySession | None = None,
 ) -> SweepOutcome:
     """Run a sweep to its end, or until a signal.
 
@@ -44,6 +47,7 @@ def run_sweep(
         observer: is told what happens.
         overwrite: whether an earlier sweep of the same name may be removed first.
         resume: whether to go on with the sweep that the folder holds; more trials than before extend it.
+        session: a Ray cluster that may still be starting; None starts one. It is over afterwards.
 
     Raises:
         InputError: the folder exists already, or another process runs this sweep; what is to be resumed was defined
@@ -58,18 +62,20 @@ def run_sweep(
         _require_free(folder, overwrite=overwrite)
     try:
         with driving(folder.lock):
-            return _run(plan, observer, resume=resume)
+            return _run(plan, observer, session, resume=resume)
     finally:
         _leave_nothing_behind(folder)
 
 
-def _run(plan: SweepPlan, observer: SweepObserver, *, resume: bool) -> SweepOutcome:
+def _run(plan: SweepPlan, observer: SweepObserver, session: RaySession | None, *, resume: bool) -> SweepOutcome:
     folder = plan.folder
     for note in plan.notes:
         observer.note(note)
-    with ray_session(plan.resources.address, joblib.cpu_count()) as available:
-        from ecgtune.sweep.drive import drive  # imports Ray, whose settings are read at that moment
+    cluster = session or RaySession(plan.resources.address, workers=plan.resources.max_concurrent)
+    # Imports Ray's parts, whose settings the session has made; meanwhile the cluster comes up.
+    from ecgtune.sweep.drive import drive
 
+    with cluster as available:
         plan, concurrency = _fit(plan, available)
         # Nothing on disk was touched up to here: the sweep can run.
         content = definition(plan)

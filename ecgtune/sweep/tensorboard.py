@@ -6,9 +6,8 @@ Hyper-parameters are written when a trial starts, so that the HParams page is co
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from matplotlib.figure import Figure
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.plugins.hparams import metadata, plugin_data_pb2
 from tensorboard.plugins.hparams import summary_v2 as api
@@ -20,6 +19,9 @@ from ecgtune.files import storage_errors
 from ecgtune.space import Categorical, Parameter
 from ecgtune.sweep.block import EpochReport
 from ecgtune.sweep.events import TrialState
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 class SweepBoard:
@@ -68,7 +70,7 @@ class SweepBoard:
             _add(writer, _end(status))
             writer.close()
 
-    def figure(self, tag: str, figure: Figure, step: int = 0) -> None:
+    def figure(self, tag: str, figure: "Figure", step: int = 0) -> None:
         """A picture that concerns the whole sweep."""
         with storage_errors(self._folder):
             self._sweep.add_figure(tag, figure, step, close=False)

@@ -79,7 +79,7 @@ class Silent:
 
 def run(data, place, trials):
     """Run the sweep in this process, and write where the memory was at its peak."""
-    from ecgtune.sweep.engine import ray_session
+    from ecgtune.sweep.engine import RaySession
     from ecgtune.sweep.runner import run_sweep
 
     settings = SweepSettings(
@@ -92,7 +92,7 @@ def run(data, place, trials):
     meeting = place / "meeting"
     meeting.mkdir()
     job = ReadingJob(**asdict(plan.job), meeting=str(meeting), trials=trials)
-    with MemoryWatch(os.getpid(), every=0.2) as watch, ray_session(None, trials):
+    with MemoryWatch(os.getpid(), every=0.2) as watch, RaySession(None, trials):
         outcome = run_sweep(replace(plan, job=job), Silent())
     if failed := [trial.reason for trial in outcome.trials if trial.state != "COMPLETE"]:
         sys.exit(f"trials did not finish: {failed}")

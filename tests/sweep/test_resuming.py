@@ -108,12 +108,12 @@ KILLED = """
 import sys
 from pathlib import Path
 from tests.sweep import conftest, curves
-from ecgtune.sweep.engine import ray_session
+from ecgtune.sweep.engine import RaySession
 from ecgtune.sweep.runner import run_sweep
 from ecgtune.sweep.study import SweepStudy
 
 plan = conftest.make_plan(Path(sys.argv[1]), curves.SLOW, num_samples=5, max_concurrent=1)
-with ray_session(None, 1):
+with RaySession(None, 1):
     from ray import cloudpickle
     cloudpickle.register_pickle_by_value(curves)
     run_sweep(plan, conftest.Listener())
