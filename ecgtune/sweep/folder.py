@@ -53,8 +53,8 @@ class SweepFolder:
 
     @property
     def lock(self) -> Path:
-        """Held by whoever drives the sweep."""
-        return self.path / "lock"
+        """Held by whoever drives the sweep; beside the folder, which may be replaced."""
+        return self.path.parent / f".{self.name}.lock"
 
     @property
     def tensorboard(self) -> Path:

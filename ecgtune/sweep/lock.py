@@ -4,14 +4,19 @@ import fcntl
 import json
 import os
 import socket
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TextIO
 
 from ecgtune.errors import InputError
 from ecgtune.files import storage_errors
+
+# Who looks at a lock holds it for a moment too; so many seconds are waited for it.
+_PATIENCE = 0.5
 
 
 @dataclass(frozen=True)
@@ -36,10 +41,11 @@ class Owner:
 def driving(lock: Path) -> Iterator[None]:
     """Be the only driver of a sweep within the block.
 
-    The system holds the lock (`flock`), so that of a driver that was killed nothing is left but the file.
+    The system holds the lock (`flock`), so that a driver that was killed holds nobody up. On a file system without
+    locks nobody is refused.
 
     Args:
-        lock: the file; its folder is made.
+        lock: the file; it is there while the sweep is driven.
 
     Raises:
         InputError: another driver has it.
@@ -47,15 +53,7 @@ def driving(lock: Path) -> Iterator[None]:
     """
     with storage_errors(lock.parent):
         lock.parent.mkdir(parents=True, exist_ok=True)
-        file = lock.open("a+", encoding="utf-8")
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise InputError(
-                f"{lock.parent} is being run already by {_read(lock) or 'another process'}. Watch it with "
-                f"`ecgtune status {lock.parent.name}`, stop it with Ctrl-C there, or choose another --name."
-            ) from error
+    with _locked(lock) as file:
         me = Owner(os.getpid(), socket.gethostname(), datetime.now(UTC).isoformat(timespec="seconds"))
         with storage_errors(lock.parent):
             file.truncate(0)
@@ -64,7 +62,7 @@ def driving(lock: Path) -> Iterator[None]:
         try:
             yield
         finally:
-            file.truncate(0)
+            lock.unlink(missing_ok=True)
 
 
 def owner(lock: Path) -> Owner | None:
@@ -72,11 +70,42 @@ def owner(lock: Path) -> Owner | None:
     try:
         with lock.open(encoding="utf-8") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return None
+    except BlockingIOError:
+        return _read(lock) or Owner(0, "an unknown machine", "just now")
     except OSError:
-        return _read(lock) or Owner(0, "?", "?")
+        return None
     return None
+
+
+def _locked(lock: Path) -> TextIO:
+    """The open file, locked.
+
+    Raises:
+        InputError: somebody else has it, and not just to look at it.
+    """
+    patience = time.monotonic() + _PATIENCE
+    while True:
+        with storage_errors(lock.parent):
+            file = lock.open("a+", encoding="utf-8")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            file.close()
+            if time.monotonic() > patience:
+                name = lock.name.removeprefix(".").removesuffix(".lock")
+                raise InputError(
+                    f"{lock.parent / name} is being run already by {_read(lock) or 'another process'}. Watch it with "
+                    f"`ecgtune status {name}`, stop it with Ctrl-C there, or choose another --name."
+                ) from error
+            time.sleep(_PATIENCE / 10)
+            continue
+        except OSError:
+            return file
+        # Its last owner may have removed the file between the two calls; then the lock is on nothing.
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(file.fileno()), lock.stat()):
+                return file
+        file.close()
 
 
 def _read(lock: Path) -> Owner | None:

@@ -56,15 +56,12 @@ def run_sweep(
         EcgtuneError: no trial finished an epoch.
     """
     folder = plan.folder
-    if resume:
-        require_same(folder, plan)
-    else:
-        _require_free(folder, overwrite=overwrite)
-    try:
-        with driving(folder.lock):
-            return _run(plan, observer, session, resume=resume)
-    finally:
-        _leave_nothing_behind(folder)
+    with driving(folder.lock):
+        if resume:
+            require_same(folder, plan)
+        else:
+            _require_free(folder, overwrite=overwrite)
+        return _run(plan, observer, session, resume=resume)
 
 
 def _run(plan: SweepPlan, observer: SweepObserver, session: RaySession | None, *, resume: bool) -> SweepOutcome:
@@ -94,12 +91,6 @@ def _run(plan: SweepPlan, observer: SweepObserver, session: RaySession | None, *
     return SweepOutcome(folder, trials, record.winner.trial_id if record.winner else None, interrupted)
 
 
-def _leave_nothing_behind(folder: SweepFolder) -> None:
-    """Of a sweep that never began, not even its folder."""
-    if folder.path.is_dir() and [path.name for path in folder.path.iterdir()] == [folder.lock.name]:
-        shutil.rmtree(folder.path, ignore_errors=True)
-
-
 def _require_free(folder: SweepFolder, *, overwrite: bool) -> None:
     if not folder.path.exists() or not any(folder.path.iterdir()):
         return
@@ -111,11 +102,9 @@ def _require_free(folder: SweepFolder, *, overwrite: bool) -> None:
 
 def _clear(folder: SweepFolder) -> None:
     with storage_errors(folder.path):
-        for path in folder.path.iterdir():
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
-            elif path != folder.lock:
-                path.unlink()
+        if folder.path.exists():
+            shutil.rmtree(folder.path)
+        folder.path.mkdir(parents=True)
 
 
 def _fit(plan: SweepPlan, available: Mapping[str, float]) -> tuple[SweepPlan, int]:

@@ -1,10 +1,12 @@
 """One driver per sweep."""
 
+import errno
+import fcntl
 import os
 import signal
 import subprocess
 import sys
-import time
+import threading
 
 import pytest
 
@@ -25,7 +27,7 @@ with driving(Path(sys.argv[1])):
 
 @pytest.fixture
 def lock(tmp_path):
-    return tmp_path / "sweep" / "lock"
+    return tmp_path / "results" / ".sweep.lock"
 
 
 @pytest.fixture
@@ -48,6 +50,7 @@ def test_a_second_driver_is_refused_and_told_who_has_it(lock, other):
 def test_the_lock_of_a_dead_driver_holds_nobody_up(lock, other):
     os.kill(other.pid, signal.SIGKILL)
     other.wait()
+    # It is still written there, and means nothing.
     assert str(other.pid) in lock.read_text()
     assert owner(lock) is None
     with driving(lock):
@@ -62,26 +65,49 @@ def test_afterwards_nobody_has_it(lock):
         assert owner(lock) is None
 
 
-def test_looking_takes_no_lock(lock, other):
-    for _ in range(3):
-        assert owner(lock) is not None
-    other.kill()
-    other.wait()
-    deadline = time.monotonic() + 5
-    while owner(lock) is not None and time.monotonic() < deadline:
-        time.sleep(0.05)
+def test_who_looks_holds_nobody_up(lock):
+    """A look takes the lock for a moment; a driver that begins just then waits for it."""
+    lock.parent.mkdir()
+    with lock.open("w") as look:
+        fcntl.flock(look, fcntl.LOCK_SH)
+        threading.Timer(0.2, look.close).start()
+        with driving(lock):
+            assert owner(lock) is not None
+
+
+def test_a_lock_that_was_removed_while_it_was_waited_for_is_none(lock, monkeypatch):
+    take, taken = fcntl.flock, []
+
+    def take_late(file, how):
+        take(file, how)
+        if not taken:
+            lock.unlink()
+        taken.append(file)
+
+    monkeypatch.setattr(fcntl, "flock", take_late)
     with driving(lock):
-        pass
+        assert len(taken) == 2
+        assert lock.exists()
+
+
+def test_without_locks_nobody_is_refused(lock, monkeypatch):
+    def refuse(file, how):
+        raise OSError(errno.ENOLCK, "no locks")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with driving(lock):
+        assert owner(lock) is None
 
 
 @pytest.mark.parametrize("how", [{}, {"overwrite": True}, {"resume": True}])
 def test_a_sweep_that_is_run_is_left_alone(how, curve_plan, listener):
     plan = curve_plan()
-    plan.folder.path.mkdir(parents=True)
     if how:
+        plan.folder.path.mkdir(parents=True)
         plan.folder.write(definition(plan))
-    with driving(plan.folder.lock):
-        before = sorted(path.name for path in plan.folder.path.iterdir())
-        with pytest.raises(InputError, match=r"is being run already|exists already"):
-            run_sweep(plan, listener, **how)
-        assert sorted(path.name for path in plan.folder.path.iterdir()) == before
+    before = sorted(plan.folder.path.iterdir()) if how else []
+    with driving(plan.folder.lock), pytest.raises(InputError, match="is being run already"):
+        run_sweep(plan, listener, **how)
+    assert (sorted(plan.folder.path.iterdir()) if how else []) == before
+    assert plan.folder.path.exists() == bool(how)
+    assert listener.events == []
