@@ -22,29 +22,40 @@ class TrialsTable:
     def __init__(self, path: Path, parameters: Sequence[str]) -> None:
         self._path = path
         self._parameters = tuple(parameters)
+        self._columns: list[str] = []
+        # The lines of trials that have ended, so that many trials cost little.
+        self._ended: dict[str, str] = {}
 
     def write(self, trials: Sequence[Trial]) -> None:
         """Write all rows in the order of their ids; an empty cell is a value that the trial does not have."""
         trials = sorted(trials, key=lambda trial: trial.trial_id)
-        metrics = list(dict.fromkeys(name for trial in trials for name in trial.best_metrics))
-        fixed = ["trial_id", "state", "reason", "epochs", "seconds", "best_epoch"]
-        text = io.StringIO()
-        writer = csv.DictWriter(text, [*fixed, *metrics, *self._parameters], restval="", lineterminator="\n")
-        writer.writeheader()
+        metrics = dict.fromkeys(name for trial in trials for name in trial.best_metrics)
+        columns = ["trial_id", "state", "reason", "epochs", "seconds", "best_epoch", *metrics, *self._parameters]
+        if columns != self._columns:
+            self._columns, self._ended = columns, {}
         for trial in trials:
-            writer.writerow(
-                {
-                    "trial_id": trial.trial_id,
-                    "state": trial.state,
-                    "reason": trial.reason,
-                    "epochs": trial.epochs,
-                    "seconds": f"{trial.seconds:.3f}",
-                    "best_epoch": trial.best_epoch or "",
-                    **{name: repr(value) for name, value in trial.best_metrics.items()},
-                    **trial.parameters,
-                }
-            )
-        write_text(self._path, text.getvalue())
+            if trial.state != "RUNNING" and trial.trial_id not in self._ended:
+                self._ended[trial.trial_id] = self._line(_row(trial))
+        lines = (self._ended.get(trial.trial_id) or self._line(_row(trial)) for trial in trials)
+        write_text(self._path, "".join([self._line(dict(zip(columns, columns, strict=True))), *lines]))
+
+    def _line(self, row: Mapping[str, object]) -> str:
+        text = io.StringIO()
+        csv.DictWriter(text, self._columns, restval="", lineterminator="\n").writerow(row)
+        return text.getvalue()
+
+
+def _row(trial: Trial) -> dict[str, object]:
+    return {
+        "trial_id": trial.trial_id,
+        "state": trial.state,
+        "reason": trial.reason,
+        "epochs": trial.epochs,
+        "seconds": f"{trial.seconds:.3f}",
+        "best_epoch": trial.best_epoch or "",
+        **{name: repr(value) for name, value in trial.best_metrics.items()},
+        **trial.parameters,
+    }
 
 
 class EpochsTable:
