@@ -161,6 +161,29 @@ def test_memory(tiny, tmp_path, ray_cluster):
 
 
 @pytest.mark.slow
+@pytest.mark.ray
+def test_harness():
+    module = importlib.import_module("harness")
+    row = module.measure(0.01, 3, 4, busy=True)
+    assert row["trials"] == 3
+    assert 3 <= row["epochs"] <= 12
+    assert 0 < row["share_of_command"] < row["share_in_epochs"] < 1
+    assert 0 < row["first_trial_after_s"] < row["command_s"]
+
+
+@pytest.mark.slow
+@pytest.mark.ray
+def test_emotion_sweep(tmp_path):
+    module, generated = importlib.import_module("emotion_sweep"), importlib.import_module("generated")
+    data = generated.generated_dataset(tmp_path / "small", 40, 10).folder
+    found = module.benchmark(data, tmp_path, trials=2, seeds=[0], more=["--max-epochs", "2", "--folds", "2"])
+    (run,) = found["sweeps"]
+    assert (run["trials"], run["epochs"]) == (2, 4)
+    assert 0 < run["first_trial_started_after_s"] < run["wall_s"]
+    assert run["epochs_s"] > 0
+
+
+@pytest.mark.slow
 def test_prepare_full_size(tmp_path):
     module = importlib.import_module("prepare_full_size")
     found = module.measure(tmp_path, 1, 1, eeg=False, minutes=4)
