@@ -193,6 +193,7 @@ def test_the_real_arrhythmia_records_go_in(run_cli, real_data, tmp_path):
 def test_an_interrupt_ends_all_processes_and_leaves_nothing(real_data, tmp_path):
     out = tmp_path / "set"
     command = [sys.executable, "-m", "ecgtune", "data", "prepare", "wfdb", real_data / "mitdb", "--out", out]
+    command += ["--step", "1"]  # ten times the windows, so that on no machine it is done before it is interrupted
     process = subprocess.Popen(
         [*map(str, command), "--workers", "2"], start_new_session=True, stderr=subprocess.PIPE, text=True
     )
