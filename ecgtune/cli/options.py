@@ -35,6 +35,14 @@ Convolution: TypeAlias = Annotated[
 Address: TypeAlias = Annotated[
     str | None, typer.Option("--address", help="A running Ray cluster; default: this machine.")
 ]
+Keep: TypeAlias = Annotated[
+    int | None,
+    typer.Option(
+        "--keep",
+        min=1,
+        help="The models of so many trials are kept, the best; of others the card and predictions stay. Default: 3.",
+    ),
+]
 Overwrite: TypeAlias = Annotated[bool, typer.Option("--overwrite", help="Replace a sweep of the same name.")]
 Resume: TypeAlias = Annotated[
     bool,

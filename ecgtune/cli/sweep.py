@@ -49,6 +49,7 @@ def pretext(
     gpus_per_trial: options.GpusPerTrial = None,
     convolution: options.Convolution = None,
     address: options.Address = None,
+    keep: options.Keep = None,
     overwrite: options.Overwrite = False,
     resume: options.Resume = False,
 ) -> None:
@@ -56,11 +57,10 @@ def pretext(
 
     ecgtune sweep pretext --data data/mitdb --num-samples 12 --max-epochs 6
     """
-    resources = partial(_resources, address, cpus_per_trial, gpus_per_trial, max_concurrent, convolution)
+    resources = partial(_resources, address, cpus_per_trial, gpus_per_trial, max_concurrent, convolution, keep)
     if resume:
         given = {"--data": data, "--space": space, "--max-epochs": max_epochs, "--seed": seed, "--hold-out": hold_out}
-        given["--overwrite"] = overwrite or None
-        given["--convolution"] = convolution
+        given |= {"--overwrite": overwrite or None, "--convolution": convolution}
         _resume(results, name, given, num_samples, resources, address, max_concurrent)
         return
     chosen = _space(space, "pretext", num_samples=num_samples, max_epochs=max_epochs, seed=seed, hold_out=hold_out)
@@ -106,6 +106,7 @@ def emotion(
     gpus_per_trial: options.GpusPerTrial = None,
     convolution: options.Convolution = None,
     address: options.Address = None,
+    keep: options.Keep = None,
     overwrite: options.Overwrite = False,
     resume: options.Resume = False,
 ) -> None:
@@ -115,14 +116,13 @@ def emotion(
     """
     from ecgtune.sweep.folder import find_pretext_model
 
-    resources = partial(_resources, address, cpus_per_trial, gpus_per_trial, max_concurrent, convolution)
+    resources = partial(_resources, address, cpus_per_trial, gpus_per_trial, max_concurrent, convolution, keep)
     if resume:
         given: dict[str, object]
         given = {"--data": data, "--space": space, "--max-epochs": max_epochs, "--seed": seed, "--folds": folds}
         given |= {"--pretext": pretext, "--target": target, "--threshold": threshold}
         given |= {"--transductive": transductive or None, "--random-encoder": random_encoder or None}
-        given["--overwrite"] = overwrite or None
-        given["--convolution"] = convolution
+        given |= {"--overwrite": overwrite or None, "--convolution": convolution}
         _resume(results, name, given, num_samples, resources, address, max_concurrent)
         return
     chosen = _space(space, "emotion", num_samples=num_samples, max_epochs=max_epochs, seed=seed, folds=folds)
@@ -166,7 +166,7 @@ def _folder(results: Path, name: str | None, stage: Stage, overwrite: bool) -> "
 
 
 def _resources(
-    address: str | None, cpus: int | None, gpus: float | None, max_concurrent: int | None, convolution: str | None
+    address: str | None, cpus: int | None, gpus: float | None, at_once: int | None, path: str | None, keep: int | None
 ) -> "Resources":
     import torch
 
@@ -174,7 +174,7 @@ def _resources(
 
     if gpus is None:
         gpus = 1.0 if torch.cuda.is_available() else 0.0
-    return Resources(address, cpus, gpus, max_concurrent, convolution)
+    return Resources(address, cpus, gpus, at_once, path, keep)
 
 
 def _resume(

@@ -13,6 +13,7 @@ from ecgtune.sweep.events import SweepObserver
 from ecgtune.sweep.interrupt import Interrupt, on_signal
 from ecgtune.sweep.plan import SweepPlan
 from ecgtune.sweep.record import SweepRecord
+from ecgtune.sweep.retention import KEEP
 from ecgtune.sweep.scheduler import SCHEDULERS
 from ecgtune.sweep.searcher import StudySearcher
 from ecgtune.sweep.study import SweepStudy
@@ -42,7 +43,14 @@ def drive(plan: SweepPlan, observer: SweepObserver, concurrency: int) -> tuple[b
     others = [name for name in METRICS[settings.stage] if name != settings.metric]
     board = SweepBoard(folder.tensorboard, space.parameters, [settings.metric, *others])
     record = SweepRecord(
-        folder, space, study, board, observer, classes=plan.job.classes, max_epochs=plan.job.max_epochs
+        folder,
+        space,
+        study,
+        board,
+        observer,
+        classes=plan.job.classes,
+        max_epochs=plan.job.max_epochs,
+        keep=resources.keep or KEEP,
     )
     finished = record.restore()
     if finished:

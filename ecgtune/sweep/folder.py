@@ -57,6 +57,11 @@ class SweepFolder:
         return self.path.parent / f".{self.name}.lock"
 
     @property
+    def retention_log(self) -> Path:
+        """One line per model that was not kept."""
+        return self.path / "retention.log"
+
+    @property
     def tensorboard(self) -> Path:
         """One TensorBoard run per trial, and `sweep` for all."""
         return self.path / "tensorboard"

@@ -23,6 +23,7 @@ class Resources:
         gpus_per_trial: may be a fraction.
         max_concurrent: trials at once; None means as many as fit.
         convolution: how convolutions are computed: a path's name or `auto`; None asks the environment.
+        keep: how many trials that have ended keep their models; None means what the sweep had before, or the default.
     """
 
     address: str | None = None
@@ -30,6 +31,7 @@ class Resources:
     gpus_per_trial: float = 0.0
     max_concurrent: int | None = None
     convolution: str | None = None
+    keep: int | None = None
 
     @property
     def device(self) -> str:

@@ -133,6 +133,7 @@ def plan_again(folder: SweepFolder, resources: Resources, num_samples: int | Non
         ConfigError: fewer trials than before.
     """
     content = folder.read()
+    resources = replace(resources, keep=resources.keep or content.get("resources", {}).get("keep"))
     space = space_from({key: content[key] for key in ("question", "sweep", "parameters")}, folder.definition)
     before = space.settings.num_samples
     if num_samples is not None:

@@ -5,7 +5,7 @@ disagree.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any
@@ -20,6 +20,7 @@ from ecgtune.sweep.events import SweepObserver, TrialView
 from ecgtune.sweep.folder import SweepFolder
 from ecgtune.sweep.promote import ModelMissingError, promote, promoted
 from ecgtune.sweep.resuming import metrics_of, read_epochs, read_seconds, resumable_epoch
+from ecgtune.sweep.retention import KEEP, Retention
 from ecgtune.sweep.study import StoredTrial, SweepStudy
 from ecgtune.sweep.tables import EpochsTable, TrialsTable
 from ecgtune.sweep.tensorboard import SweepBoard
@@ -46,6 +47,7 @@ class SweepRecord:
         observer: the display.
         classes: names of the classes of the confusion matrix.
         max_epochs: the most epochs that a trial may run.
+        keep: how many trials that have ended keep their models.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class SweepRecord:
         *,
         classes: tuple[str, ...],
         max_epochs: int,
+        keep: int = KEEP,
     ) -> None:
         self._folder = folder
         self._space = space
@@ -69,6 +72,7 @@ class SweepRecord:
         self._epochs = EpochsTable(folder.epochs_table)
         names = [*(parameter.name for parameter in space.parameters), *space.fixed]
         self._table = TrialsTable(folder.trials_table, names)
+        self._retention = Retention(folder, keep=keep, mode=space.settings.mode)
         self._ends: dict[str, tuple[str, str]] = {}
         self._promoted: Winner | None = None
         self._resumed: dict[str, Trial] = {}
@@ -120,6 +124,10 @@ class SweepRecord:
         finished = [trial for trial in self.trials.values() if trial.state != "RUNNING"]
         if self.winner is not None and promoted(self._folder) == (self.winner.trial_id, self.winner.epoch):
             self._promoted = self.winner
+        # The driver may have died between a trial's end and what was to follow from it.
+        for trial in finished:
+            (self._folder.trial(trial.trial_id) / "state.pt").unlink(missing_ok=True)
+        self._retain(finished)
         return finished
 
     def _take_up(self, trial: Trial, stored: StoredTrial) -> None:
@@ -195,6 +203,7 @@ class SweepRecord:
         self._table.write(list(self.trials.values()))
         if self.winner is not None and self.winner.trial_id == trial_id:
             self.promote()
+        self._retain([trial])
         self._observer.trial_finished(self._view(trial))
         if message:
             self._observer.note(f"trial {trial_id} failed ({trial.reason}): {message}")
@@ -222,6 +231,10 @@ class SweepRecord:
             steps.callback(self._epochs.close)
             steps.callback(self.promote)
             steps.callback(lambda: self._table.write(list(self.trials.values())))
+
+    def _retain(self, ended: Sequence[Trial]) -> None:
+        winner = self.winner.trial_id if self.winner else None
+        self._retention.ended({trial.trial_id: trial.best_score for trial in ended}, winner)
 
     def _leads(self, score: float, trial: Trial) -> bool:
         return better(score, self.winner.score if self.winner else None, trial.mode)

@@ -1,0 +1,142 @@
+"""Which trials keep their models: the K best that have ended, those that run, and those that something stands on.
+
+The weights of the others go as soon as a better trial has ended. Their `model.json` and out-of-fold predictions stay:
+what choosing the best trial is worth can only be told with the predictions of all.
+"""
+
+from bisect import insort
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ecgtune.errors import StorageError
+from ecgtune.files import storage_errors
+from ecgtune.sweep.folder import SweepFolder
+from ecgtune.sweep.references import References
+from ecgtune.sweep.trial import Mode
+from ecgtune.training.removed import leave_note, weights
+
+# The models of so many trials are kept unless the user says otherwise.
+KEEP = 3
+
+
+@dataclass(frozen=True)
+class Removed:
+    """The weights of one trial, gone.
+
+    Args:
+        trial_id: five digits.
+        size: bytes.
+    """
+
+    trial_id: str
+    size: int
+
+
+def rank(trial_id: str, score: float, mode: Mode) -> tuple[float, int]:
+    """What trials are sorted by, the best first; of equals the earlier one."""
+    return (score if mode == "min" else -score, int(trial_id))
+
+
+def beyond(scores: Mapping[str, float | None], keep: int, mode: Mode) -> set[str]:
+    """The trials that have ended and are not among the `keep` best; one without a score is never among them."""
+    scored = [(trial_id, score) for trial_id, score in scores.items() if score is not None]
+    best = sorted(scored, key=lambda entry: rank(entry[0], entry[1], mode))[:keep]
+    return set(scores) - {trial_id for trial_id, _ in best}
+
+
+class Retention:
+    """Removes what a sweep need not keep, trial by trial.
+
+    Args:
+        folder: of the sweep.
+        keep: how many trials that have ended keep their weights, 1 or more.
+        mode: whether a score is to be small or large.
+    """
+
+    def __init__(self, folder: SweepFolder, *, keep: int, mode: Mode) -> None:
+        self._folder = folder
+        self._keep = keep
+        self._mode: Mode = mode
+        self._references = References(folder.path.parent)
+        self._best: list[tuple[tuple[float, int], str]] = []
+        # Beyond the best, and yet kept: the winner of a tie, and what something refers to.
+        self._spared: set[str] = set()
+
+    def ended(self, scores: Mapping[str, float | None], winner: str | None) -> list[Removed]:
+        """Take in trials that have ended, and remove what is then beyond the K best.
+
+        Args:
+            scores: trial -> best score; None where it has none.
+            winner: the trial whose model is, or is about to be, in `best/`; it is left alone.
+
+        Raises:
+            StorageError: the disk refused.
+        """
+        for trial_id, score in scores.items():
+            if score is None:
+                self._spared.add(trial_id)
+                continue
+            insort(self._best, (rank(trial_id, score, self._mode), trial_id))
+            if len(self._best) > self._keep:
+                self._spared.add(self._best.pop()[1])
+        candidates = self._spared - {winner}
+        if not candidates:
+            return []
+        candidates -= self._references.trials(self._folder)
+        self._spared -= candidates
+        removed = [remove_weights(self._folder, trial_id, self._keep) for trial_id in sorted(candidates)]
+        return [one for one in removed if one.size]
+
+
+def remove_weights(folder: SweepFolder, trial_id: str, keep: int) -> Removed:
+    """Remove the weights of one trial, and say so in its folder and in the log; nothing where there are none.
+
+    Raises:
+        StorageError: the disk refused.
+    """
+    model = folder.trial(trial_id) / "best"
+    files = list(weights(model))
+    size = sum(map(_size, files))
+    if not files:
+        return Removed(trial_id, 0)
+    why = f"trial {trial_id} is not among the {keep} best" if keep > 1 else f"trial {trial_id} is not the best"
+
+    def tell() -> None:
+        when = datetime.now(UTC).isoformat(timespec="seconds")
+        leave_note(
+            model,
+            f"its weights were removed on {when}, because {why} of sweep {folder.name}. Choose {folder.best} or "
+            "another trial's model; `ecgtune sweep ... --keep K` keeps the models of more trials.",
+        )
+        log(folder, [model], size, f"weights: {why}")
+
+    with storage_errors(folder.path):
+        told = True
+        try:
+            # First, so that nothing is ever gone without a word.
+            with storage_errors(folder.path):
+                tell()
+        except StorageError:
+            told = False
+        for file in files:
+            file.unlink(missing_ok=True)
+        if not told:
+            tell()  # the disk was full, and now has room
+    return Removed(trial_id, size)
+
+
+def log(folder: SweepFolder, what: Iterable[Path], size: int, why: str) -> None:
+    """Add one line to the sweep's `retention.log`: UTC time, what was removed, bytes, why."""
+    when = datetime.now(UTC).isoformat(timespec="seconds")
+    names = ", ".join(path.relative_to(folder.path).as_posix() for path in what)
+    with folder.retention_log.open("a", encoding="utf-8") as file:
+        file.write(f"{when}\t{names}\t{size}\t{why}\n")
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
