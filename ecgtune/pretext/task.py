@@ -16,12 +16,14 @@ class StepOutput(NamedTuple):
         logits: [n_views * batch, n_classes].
         classes: [n_views * batch] int64, the right class of each view.
         penalty: scalar, the regularisation, which training adds to the loss.
+        features: [n_views * batch, n_features], the encoder's, detached.
     """
 
     loss: Tensor
     logits: Tensor
     classes: Tensor
     penalty: Tensor
+    features: Tensor
 
 
 class PretextTask(Protocol):

@@ -44,9 +44,10 @@ class TransformationRecognition:
         """Views [7, batch, n_times] -> loss over all of them, class after class."""
         n_views, batch, _ = views.shape
         classes = torch.arange(n_views, device=views.device).repeat_interleave(batch)
-        logits: Tensor = heads(encoder(views.flatten(0, 1)))
+        features: Tensor = encoder(views.flatten(0, 1))
+        logits: Tensor = heads(features)
         loss = self._loss(logits, classes, self._weights.to(logits))
-        return StepOutput(loss, logits, classes, self._config.head.l2 * squared_weights(heads))
+        return StepOutput(loss, logits, classes, self._config.head.l2 * squared_weights(heads), features.detach())
 
 
 def make_views(windows: Tensor, generator: torch.Generator, config: TransformsConfig) -> Tensor:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ecgtune.config import EmotionConfig, Scalar, configure
 from ecgtune.data.store import load_dataset
 from ecgtune.models import ConvolutionPath
+from ecgtune.training.collapse import emotion_symptom
 from ecgtune.training.emotion_data import EmotionData, emotion_data
 from ecgtune.training.finetune import finetune
 from ecgtune.training.result import EpochResult
@@ -55,13 +56,23 @@ class EmotionJob:
         return (self.data,)
 
     def epochs(
-        self, parameters: Mapping[str, Scalar], device: str, resume: dict[str, Any] | None
+        self, parameters: Mapping[str, Scalar], device: str, resume: dict[str, Any] | None, *, halved: bool = False
     ) -> Iterator[EpochResult]:
         """See `Job`."""
         config = configure(EmotionConfig, parameters, where="trial")
         return finetune(
-            config, open_emotion(self), epochs=self.max_epochs, seed=self.seed, device=device, resume=resume
+            config,
+            open_emotion(self),
+            epochs=self.max_epochs,
+            seed=self.seed,
+            device=device,
+            halved=halved,
+            resume=resume,
         )
+
+    def symptom(self, result: EpochResult) -> str:
+        """See `Job`."""
+        return emotion_symptom(result, self.classes)
 
     def save(self, folder: Path, parameters: Mapping[str, Scalar], result: EpochResult, origin: dict[str, Any]) -> None:
         """See `Job`; the out-of-fold predictions lie beside the model."""

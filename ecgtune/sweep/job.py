@@ -33,9 +33,13 @@ class Job(Protocol):
         ...
 
     def epochs(
-        self, parameters: Mapping[str, Scalar], device: str, resume: dict[str, Any] | None
+        self, parameters: Mapping[str, Scalar], device: str, resume: dict[str, Any] | None, *, halved: bool = False
     ) -> Iterator[EpochResult]:
-        """Train; one result per epoch."""
+        """Train; one result per epoch. `halved` makes do with half the micro-batch, and so with less memory."""
+        ...
+
+    def symptom(self, result: EpochResult) -> str:
+        """What is wrong with an epoch's network, if it tells nothing apart; see `ecgtune.training.collapse`."""
         ...
 
     def save(self, folder: Path, parameters: Mapping[str, Scalar], result: EpochResult, origin: dict[str, Any]) -> None:

@@ -14,6 +14,7 @@ from ecgtune.data.splits import Split, pretext_split
 from ecgtune.data.store import load_dataset
 from ecgtune.models import ConvolutionPath
 from ecgtune.pretext.transformation_recognition import make_views
+from ecgtune.training.collapse import pretext_symptom
 from ecgtune.training.memory import keep_freed_memory
 from ecgtune.training.pretrain import pretrain
 from ecgtune.training.result import EpochResult
@@ -54,7 +55,7 @@ class PretextJob:
         return self.data
 
     def epochs(
-        self, parameters: Mapping[str, Scalar], device: str, resume: dict[str, Any] | None
+        self, parameters: Mapping[str, Scalar], device: str, resume: dict[str, Any] | None, *, halved: bool = False
     ) -> Iterator[EpochResult]:
         """See `Job`."""
         keep_freed_memory()
@@ -68,8 +69,13 @@ class PretextJob:
             seed=self.seed,
             device=device,
             path=self.convolution,
+            halved=halved,
             resume=resume,
         )
+
+    def symptom(self, result: EpochResult) -> str:
+        """See `Job`."""
+        return pretext_symptom(result, self.classes)
 
     def save(self, folder: Path, parameters: Mapping[str, Scalar], result: EpochResult, origin: dict[str, Any]) -> None:
         """See `Job`."""

@@ -7,8 +7,9 @@ from typing import Any
 
 from ecgtune.errors import InputError
 from ecgtune.sweep.folder import SweepFolder
+from ecgtune.sweep.keeper import STATE
 from ecgtune.sweep.plan import SweepPlan, definition
-from ecgtune.training.checkpoint import load_state
+from ecgtune.training.state import newest_state
 
 
 def read_epochs(path: Path) -> dict[str, list[dict[str, str]]]:
@@ -35,13 +36,10 @@ def metrics_of(row: Mapping[str, str]) -> dict[str, float]:
     return {name: float(value) for name, value in row.items() if name not in others}
 
 
-def resumable_epoch(trial: Path) -> int:
-    """The last epoch that a trial can go on from: 0 where it has to begin again."""
-    try:
-        state = load_state(trial / "state.pt")
-    except InputError:
-        return 0
-    return 0 if state is None else int(state["training"]["epoch"])
+def told_epochs(trial: Path) -> int:
+    """How many epochs a worker that takes up the trial will not report: 0 where it has to begin again."""
+    state, _ = newest_state(trial / STATE)
+    return 0 if state is None else int(state["training"]["epoch"]) - len(state["untold"])
 
 
 def require_same(folder: SweepFolder, plan: SweepPlan) -> None:

@@ -1,25 +1,27 @@
 """The function that Ray runs for every trial: trains epoch by epoch, keeps the best, reports in blocks."""
 
+import gc
 import json
 import math
-import time
 import traceback
 from collections.abc import Callable, Collection
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from ray import tune
 
-from ecgtune.errors import InputError, StorageError
+from ecgtune.errors import StorageError
 from ecgtune.files import write_text
-from ecgtune.sweep.block import Block
+from ecgtune.sweep.block import Block, EpochReport
 from ecgtune.sweep.folder import SweepFolder
 from ecgtune.sweep.job import Job
-from ecgtune.sweep.trial import Mode, better
-from ecgtune.training.checkpoint import load_state, save_state
+from ecgtune.sweep.keeper import STATE, Keeper
+from ecgtune.sweep.shortage import TRIES, last_shortage, note_shortage, shortages
+from ecgtune.sweep.trial import Mode
+from ecgtune.training.collapse import CollapseWatch
 from ecgtune.training.result import EpochResult
+from ecgtune.training.state import drop_state
 
 
 def run_trial(
@@ -32,10 +34,11 @@ def run_trial(
     threads: int,
     device: str,
     milestones: Collection[int],
+    may_pause: bool,
     block_seconds: float,
     state_seconds: float,
 ) -> None:
-    """Train one configuration.
+    """Train one configuration, or go on where another worker left it.
 
     Args:
         config: `trial_id`, and `parameters` as JSON.
@@ -45,116 +48,86 @@ def run_trial(
         mode: whether it is to be small or large.
         threads: for PyTorch.
         device: `cpu` or `cuda`.
-        milestones: epochs at which the scheduler may stop the trial.
+        milestones: epochs at which the scheduler may stop or pause the trial.
+        may_pause: whether the scheduler pauses trials, so that each milestone needs a state.
         block_seconds: epochs are reported at least this often.
-        state_seconds: the resumable state is written at most this often.
+        state_seconds: the resumable state is written at most this often, milestones left aside.
     """
     trial_id, parameters = config["trial_id"], json.loads(config["parameters"])
     folder = SweepFolder(Path(sweep)).trial(trial_id)
     origin = {"name": Path(sweep).name, "trial": trial_id}
     torch.set_num_threads(threads)
     block = Block({*milestones, job.max_epochs}, block_seconds)
-    epoch, failure, message = 0, "", ""
-    try:
-        keeper = _Keeper(
-            folder, metric, mode, state_seconds, lambda best: job.save(folder / "best", parameters, best, origin)
-        )
 
-        def report() -> None:
-            # The model first: whatever epoch the driver knows to be a trial's best, its model is on disk.
-            keeper.save_best()
-            tune.report(_report(epoch, block, metric, failure, message))
+    def report(failure: str = "", message: str = "") -> None:
+        tune.report(_report(block.take(), metric, failure, message))
 
+    def train() -> tuple[str, str]:
+        """Train to the end; gives why it ended before, if it did."""
+        keeper = Keeper(folder, metric, mode, lambda best: job.save(folder / "best", parameters, best, origin))
+        if keeper.untold or keeper.warning:
+            tune.report(_report(keeper.untold, metric, warning=keeper.warning))
+        watch = CollapseWatch(job.symptom, keeper.collapse)
         try:
-            for result in job.epochs(parameters, device, keeper.resume):
-                epoch = result.epoch
+            for result in job.epochs(parameters, device, keeper.resume, halved=shortages(folder) > 0):
                 keeper.see(result)
                 block.add(result)
                 if not _finite(result, metric):
-                    failure = "nan"
-                    break
+                    return "nan", ""
+                collapse = watch.see(result)
+                if collapse:
+                    return "collapsed", collapse
                 if block.due:
+                    # The model first: whatever epoch the driver knows to be a trial's best, its model is on disk.
+                    keeper.save_best()
+                    if keeper.seconds_since_state >= state_seconds or (may_pause and result.epoch in milestones):
+                        keeper.keep_state(result, block.epochs, watch.memory)
                     report()
-                    # Now the driver has the epochs on disk. A state from before could be ahead of what is known.
-                    keeper.keep_state(result)
+        finally:
+            keeper.save_best()
+        return "", ""
+
+    try:
+        failure, message = _twice(train, folder, report)
+        if failure or block.epochs:
+            report(failure, message)
+        drop_state(folder / STATE)
+    except StorageError as error:
+        block.take()
+        report("storage", str(error))
+
+
+def _twice(train: Callable[[], tuple[str, str]], folder: Path, report: Callable[[], None]) -> tuple[str, str]:
+    """Train, and once more where memory runs out; gives why it failed, if it did."""
+    while shortages(folder) < TRIES:
+        try:
+            return train()
         except StorageError:
             raise
         except (MemoryError, torch.OutOfMemoryError) as error:
-            failure, message = "out_of_memory", _one_line(error)
+            short = _one_line(error)
         except Exception as error:
             write_text(folder / "error.txt", traceback.format_exc())
-            failure, message = "error", f"{_one_line(error)} (see {folder / 'error.txt'})"
-        if failure or block.epochs:
+            return "error", f"{_one_line(error)} (see {folder / 'error.txt'})"
+        # Here the handler is left, whose traceback holds on to what filled the memory.
+        if note_shortage(folder, short) < TRIES:
             report()
-        keeper.drop_state()
-    except StorageError as error:
-        tune.report({"epoch": epoch, "epochs": [], "failure": "storage", "message": str(error)})
-
-
-class _Keeper:
-    """Keeps the best epoch so far, also across a lost worker, and writes the resumable state now and then."""
-
-    def __init__(
-        self, folder: Path, metric: str, mode: Mode, state_seconds: float, save: Callable[[EpochResult], None]
-    ) -> None:
-        self._state = folder / "state.pt"
-        self._metric, self._mode, self._save = metric, mode, save
-        self._best: float | None = None
-        self._unsaved: EpochResult | None = None
-        self._state_seconds = state_seconds
-        self._written = time.monotonic()
-        self.resume: dict[str, Any] | None = None
-        try:
-            state = load_state(self._state)
-        except InputError:
-            state = None
-        if state is not None:
-            self._best, self.resume = state["best"], state["training"]
-        else:
-            # A worker before this one may have saved a better epoch than the first ones, which are repeated now.
-            self._best = saved_score(folder / "best", metric)
-
-    def see(self, result: EpochResult) -> None:
-        """Hold a copy of an epoch that is the best so far; call it before the training goes on."""
-        score = result.metrics[self._metric]
-        if better(score, self._best, self._mode):
-            self._best = score
-            snapshot = result.snapshot()
-            self._unsaved = replace(result, snapshot=lambda: snapshot)
-
-    def save_best(self) -> None:
-        """Write the best epoch's model, if it is not on disk yet."""
-        if self._unsaved is not None:
-            self._save(self._unsaved)
-            self._unsaved = None
-
-    def keep_state(self, result: EpochResult) -> None:
-        if time.monotonic() - self._written >= self._state_seconds:
-            save_state(self._state, {"best": self._best, "training": result.snapshot().resume})
-            self._written = time.monotonic()
-
-    def drop_state(self) -> None:
-        self._state.unlink(missing_ok=True)
-
-
-def saved_score(model: Path, metric: str) -> float | None:
-    """The score of a model on disk, or None where there is none."""
-    try:
-        score = json.loads((model / "model.json").read_text(encoding="utf-8"))["metrics"][metric]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return None if score is None else float(score)
+            gc.collect()
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+    return "out_of_memory", last_shortage(folder)
 
 
 def _finite(result: EpochResult, metric: str) -> bool:
     return math.isfinite(result.metrics[metric]) and math.isfinite(result.metrics["train_loss"])
 
 
-def _report(epoch: int, block: Block, metric: str, failure: str, message: str) -> dict[str, Any]:
-    """The last epoch and its score for Ray and the scheduler, all of the block's epochs for the record."""
-    epochs = block.take()
-    last = {metric: epochs[-1].metrics[metric]} if epochs else {}
-    return {"epoch": epoch, **last, "epochs": epochs, "failure": failure, "message": message}
+def _report(
+    epochs: list[EpochReport], metric: str, failure: str = "", message: str = "", warning: str = ""
+) -> dict[str, Any]:
+    """The last epoch and its score for Ray, all of the block's epochs for the scheduler and the record."""
+    last = {"epoch": epochs[-1].epoch, metric: epochs[-1].metrics[metric]} if epochs else {"epoch": 0}
+    return {**last, "epochs": epochs, "failure": failure, "message": message, "warning": warning}
 
 
 def _one_line(error: BaseException) -> str:

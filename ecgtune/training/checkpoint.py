@@ -1,4 +1,4 @@
-"""Models on disk as safetensors and JSON, and the resumable state of a run.
+"""Models on disk as safetensors and JSON.
 
 encoder.safetensors   the encoder's weights
 heads.safetensors     the heads' weights
@@ -6,7 +6,6 @@ model.json            the card: what the model is and where it comes from, with 
 """
 
 import json
-import pickle
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from torch import Tensor
 
 from ecgtune.config import EncoderConfig
 from ecgtune.errors import InputError
-from ecgtune.files import replaced, replaced_folder, sha256, write_json
+from ecgtune.files import replaced_folder, sha256, write_json
 from ecgtune.models import ConvolutionPath, Encoder, build_encoder
 
 FORMAT = 1
@@ -106,28 +105,3 @@ def load_encoder(folder: Path, path: ConvolutionPath = "direct") -> tuple[Encode
     except (KeyError, TypeError, RuntimeError, SafetensorError) as error:
         raise InputError(f"{folder} holds no encoder that this version can build: {error}") from error
     return encoder.eval(), card
-
-
-def save_state(path: Path, resume: Mapping[str, Any]) -> None:
-    """Write a resumable state atomically.
-
-    Raises:
-        StorageError: the disk refused the write; the old state is then unharmed.
-    """
-    with replaced(path) as temporary:
-        torch.save(dict(resume), temporary)
-
-
-def load_state(path: Path) -> dict[str, Any] | None:
-    """Read a resumable state, without running any code that it may hold; None where there is none.
-
-    Raises:
-        InputError: the file is damaged, or holds more than tensors, numbers, text and containers.
-    """
-    try:
-        return dict(torch.load(path, map_location="cpu", weights_only=True))
-    except FileNotFoundError:
-        return None
-    except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError, TypeError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"{path} is not a state that can be resumed ({reason}). Delete it to begin again.") from error

@@ -30,6 +30,7 @@ def finetune(
     epochs: int,
     seed: int,
     device: str = "cpu",
+    halved: bool = False,
     resume: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
 ) -> Iterator[EpochResult]:
@@ -44,6 +45,7 @@ def finetune(
         epochs: of the whole run, those before `resume` included.
         seed: of weights, order and dropout.
         device: `cpu` or `cuda`.
+        halved: whether to make do with half the micro-batch, since there was not memory enough.
         resume: `Snapshot.resume` of an earlier epoch.
         progress: called within an epoch, with steps instead of windows.
 
@@ -51,11 +53,17 @@ def finetune(
         LeakError: a person is on both sides of a fold, or is validated on though the encoder has seen them.
         ConfigError: the schedule does not fit into so few epochs.
         InputError: `resume` belongs to another run.
+        MemoryError: the micro-batch cannot be halved; a frozen encoder has none.
     """
     require_room(config.scheduler, epochs, stage="emotion")
     data.require_no_leak()
-    build = UnfrozenFolds if config.unfreeze else FrozenFolds
-    models: FoldModels = build(config, data, seed, device, progress)
+    if halved and not config.unfreeze:
+        raise MemoryError("a frozen encoder's heads have no micro-batch to be halved")
+    models: FoldModels = (
+        UnfrozenFolds(config, data, seed, device, progress, halved=halved)
+        if config.unfreeze
+        else FrozenFolds(config, data, seed, device, progress)
+    )
     identity = run_identity(config, seed, data.fingerprint)
     done = 0
     if resume is not None:

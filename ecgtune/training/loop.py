@@ -23,7 +23,7 @@ def slices(index: NDArray[np.integer], size: int) -> Iterator[NDArray[np.integer
     return (index[start : start + size] for start in range(0, len(index), size))
 
 
-def micro_batch(sizes: Mapping[str, int], device: str, *, batch_norm: bool) -> int:
+def micro_batch(sizes: Mapping[str, int], device: str, *, batch_norm: bool, halved: bool = False) -> int:
     """Windows that pass through the network together; gradients add up to those of the whole batch.
 
     Batch norm takes its statistics from a micro-batch, which is so a part of the model's definition: with it, the
@@ -33,8 +33,17 @@ def micro_batch(sizes: Mapping[str, int], device: str, *, batch_norm: bool) -> i
         sizes: for `cpu`, for `cuda`, and for `norm`.
         device: e.g. `cuda:0`.
         batch_norm: whether the encoder has any.
+        halved: whether to make do with half, since there was not memory enough.
+
+    Raises:
+        MemoryError: less would be another model, or nothing at all.
     """
-    return sizes["norm" if batch_norm else torch.device(device).type]
+    size = sizes["norm" if batch_norm else torch.device(device).type]
+    if halved and batch_norm:
+        raise MemoryError("with batch norm the micro-batch cannot be halved: it would be another model")
+    if halved and size < 2:
+        raise MemoryError("the micro-batch is one window already")
+    return size // 2 if halved else size
 
 
 def copied(module: nn.Module) -> dict[str, Tensor]:

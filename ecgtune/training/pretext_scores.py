@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from ecgtune.pretext import StepOutput
+from ecgtune.training.embedding_rank import EmbeddingRank
 from ecgtune.training.metrics import accuracy, f1_scores, finite, macro_f1
 
 
@@ -18,9 +19,10 @@ class PretextScores:
         n_classes: of the task.
         loss: `one_vs_rest` or `softmax`, which tells how a logit says yes.
         device: of the logits.
+        rank: whether to follow the rank of the embeddings too.
     """
 
-    def __init__(self, n_classes: int, loss: str, device: str = "cpu") -> None:
+    def __init__(self, n_classes: int, loss: str, device: str = "cpu", *, rank: bool = False) -> None:
         self.n_views = 0
         self._n_classes = n_classes
         self._n_windows = 0
@@ -28,6 +30,7 @@ class PretextScores:
         self._loss_sum = torch.zeros((), dtype=torch.float64, device=device)
         self._right_sum = torch.zeros((), dtype=torch.int64, device=device)
         self._counts = torch.zeros(n_classes**2, dtype=torch.int64, device=device)
+        self._rank = EmbeddingRank() if rank else None
 
     def add(self, out: StepOutput, n_windows: int) -> None:
         """Count one batch, weighted by its number of windows."""
@@ -41,6 +44,8 @@ class PretextScores:
         yes = logits.softmax(dim=1) > 0.5 if self._softmax else logits > 0
         truth = classes[:, None] == torch.arange(self._n_classes, device=classes.device)
         self._right_sum += (yes == truth).sum()
+        if self._rank is not None:
+            self._rank.add(out.features)
 
     @property
     def confusion(self) -> NDArray[np.int64]:
@@ -68,15 +73,18 @@ class PretextScores:
         )
 
     def details(self, side: str, classes: Sequence[str]) -> dict[str, float]:
-        """One-vs-rest accuracy, macro F1, and each class's F1."""
+        """One-vs-rest accuracy, macro F1, the rank of the embeddings where it is followed, and each class's F1."""
+        rank = {} if self._rank is None else {f"{side}_embedding_rank": self._rank.value}
         if not self.is_finite:
-            names = ["one_vs_rest_accuracy", "macro_f1", *(f"f1/{name}" for name in classes)]
+            names = ["one_vs_rest_accuracy", "macro_f1", *(["embedding_rank"] if rank else ())]
+            names += [f"f1/{name}" for name in classes]
             return {f"{side}_{name}": math.nan for name in names}
         scores = f1_scores(self.confusion)
         return finite(
             {
                 f"{side}_one_vs_rest_accuracy": int(self._right_sum) / (self.n_views * len(classes)),
                 f"{side}_macro_f1": macro_f1(self.confusion),
+                **rank,
                 **{f"{side}_f1/{name}": score for name, score in zip(classes, scores, strict=True)},
             }
         )

@@ -46,6 +46,7 @@ def pretrain(
     seed: int,
     device: str = "cpu",
     path: ConvolutionPath = "direct",
+    halved: bool = False,
     resume: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
 ) -> Iterator[EpochResult]:
@@ -64,6 +65,7 @@ def pretrain(
         seed: of weights, order, views and dropout.
         device: `cpu` or `cuda`.
         path: how convolutions are computed; see `ecgtune.training.path.choose_path`.
+        halved: whether to make do with half the micro-batch, since there was not memory enough.
         resume: `Snapshot.resume` of an earlier epoch.
         progress: called within an epoch.
 
@@ -72,6 +74,7 @@ def pretrain(
         DataError: a side of the split is empty.
         ConfigError: the schedule does not fit into so few epochs.
         InputError: `resume` belongs to another run.
+        MemoryError: the micro-batch cannot be halved.
     """
     require_room(config.scheduler, epochs, stage="pretext")
     persons = pool.persons
@@ -80,7 +83,7 @@ def pretrain(
     for side, index in (("training", split.train), ("validation", split.val)):
         if not len(index):
             raise DataError(f"the {side} side of the pretext split has no window.")
-    run = _Run(config, pool, split, seed, device, path, progress)
+    run = _Run(config, pool, split, seed, device, path, progress, halved=halved)
     if resume is not None:
         run.restore(resume)
     return run.epochs(epochs)
@@ -96,6 +99,8 @@ class _Run:
         device: str,
         path: ConvolutionPath,
         progress: Progress | None,
+        *,
+        halved: bool,
     ) -> None:
         self.config, self.split, self.seed, self.device = config, split, seed, device
         self.windows = Windows(pool, np.concatenate([split.train, split.val]), device)
@@ -106,8 +111,9 @@ class _Run:
         self.heads = self.task.build_heads(self.encoder, weights).to(device)
         self.encoder.to(device)
         self.optimizer = build_optimizer(config, ([*self.encoder.parameters(), *self.heads.parameters()], 1.0))
-        self.micro_batch = micro_batch(MICRO_BATCH[path], device, batch_norm=config.encoder.batch_norm)
-        self.identity = run_identity(config, seed, f"{pool.fingerprint} {path} {self.micro_batch}")
+        norm = config.encoder.batch_norm
+        self.micro_batch = micro_batch(MICRO_BATCH[path], device, batch_norm=norm, halved=halved)
+        self.identity = run_identity(config, seed, f"{pool.fingerprint} {path}")
         self.done = 0
 
     def restore(self, resume: Mapping[str, Any]) -> None:
@@ -167,7 +173,7 @@ class _Run:
         self.encoder.eval()
         self.heads.eval()
         generator = torch_generator(VALIDATION_SEED, "validation views", device=self.device)
-        scores = PretextScores(len(self.task.classes), self.config.loss, self.device)
+        scores = PretextScores(len(self.task.classes), self.config.loss, self.device, rank=True)
         for part in self.parts(self.split.val, generator):
             scores.add(self.task.step(self.encoder, self.heads, part), part.shape[1])
         return scores

@@ -31,12 +31,19 @@ class UnfrozenFolds:
     """
 
     def __init__(
-        self, config: EmotionConfig, data: EmotionData, seed: int, device: str, progress: Progress | None
+        self,
+        config: EmotionConfig,
+        data: EmotionData,
+        seed: int,
+        device: str,
+        progress: Progress | None,
+        *,
+        halved: bool = False,
     ) -> None:
         self._config, self._data, self._seed, self._device, self._progress = config, data, seed, device, progress
         self._pooling = pooling_of(config, data)
         batch_norm = data.card["architecture"]["encoder"]["batch_norm"]
-        self.micro_batch = micro_batch(MICRO_BATCH, device, batch_norm=batch_norm)
+        self.micro_batch = micro_batch(MICRO_BATCH, device, batch_norm=batch_norm, halved=halved)
         self._scaling = build_scaling(config, data, device)
         self._classes = torch.from_numpy(data.classes).to(device)
         n_features = raw_features(config, data).shape[1]

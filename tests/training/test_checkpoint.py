@@ -1,7 +1,6 @@
 """Models and states on disk: whole, checked, and never code."""
 
 import json
-import pickle
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,7 @@ from ecgtune.config import EncoderConfig
 from ecgtune.errors import InputError, StorageError
 from ecgtune.models import build_encoder
 from ecgtune.training import checkpoint
-from ecgtune.training.checkpoint import load_encoder, load_state, save_model, save_state
+from ecgtune.training.checkpoint import load_encoder, save_model
 
 
 @pytest.fixture
@@ -90,33 +89,3 @@ def test_a_failed_write_leaves_the_old_model(model, monkeypatch):
         save_model(model, encoder={"a": torch.ones(1)}, heads={}, card={})
     assert {p.name: p.read_bytes() for p in model.iterdir()} == before
     assert [p.name for p in model.parent.iterdir()] == ["best"]
-
-
-def test_states(tmp_path):
-    path = tmp_path / "deep" / "state"
-    assert load_state(path) is None
-    state = {"epoch": 3, "tensors": {"a": torch.arange(3)}, "best": None, "list": [1.5, "x"]}
-    save_state(path, state)
-    back = load_state(path)
-    assert torch.equal(back.pop("tensors")["a"], state.pop("tensors")["a"])
-    assert back == state
-
-
-class Malicious:
-    def __reduce__(self):
-        return print, ("this must never run",)
-
-
-@pytest.mark.parametrize("content", ["pickle", "torn", "empty", "code"])
-def test_a_state_that_is_no_state(content, tmp_path, capsys):
-    path = tmp_path / "state"
-    if content == "code":
-        torch.save({"x": Malicious()}, path)
-    elif content == "torn":
-        torch.save({"x": torch.ones(100)}, path)
-        cut(path)
-    else:
-        path.write_bytes(pickle.dumps(Malicious()) if content == "pickle" else b"")
-    with pytest.raises(InputError, match="not a state that can be resumed"):
-        load_state(path)
-    assert capsys.readouterr().out == ""

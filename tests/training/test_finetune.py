@@ -14,8 +14,8 @@ from ecgtune.config import EmotionConfig, PretextConfig, configure
 from ecgtune.data.splits import Split
 from ecgtune.errors import ConfigError, InputError, LeakError
 from ecgtune.models import select
-from ecgtune.training.checkpoint import load_state, save_state
 from ecgtune.training.finetune import finetune
+from ecgtune.training.state import load_state, save_state
 from ecgtune.training.unfrozen import UnfrozenFolds
 
 
@@ -204,3 +204,10 @@ def test_unfrozen_predictions_are_those_of_the_saved_weights_without_dropout(emo
         hidden = (x @ head["layers.0.weight"].T + head["layers.0.bias"]).relu()
         expected = (hidden @ head["layers.3.weight"].T + head["layers.3.bias"]).sigmoid()[:, 0]
         np.testing.assert_allclose(snapshot.predictions[fold.val], expected, atol=1e-4)
+
+
+def test_half_the_micro_batch_is_for_encoders_that_are_trained(emotion, make_dataset):
+    data = emotion(folds=2, dataset=make_dataset(subjects=4, per_class=2))
+    assert next(finetune(config(unfreeze=True), data, epochs=1, seed=0, halved=True)).micro_batch == 16
+    with pytest.raises(MemoryError, match="frozen"):
+        finetune(config(), data, epochs=1, seed=0, halved=True)

@@ -14,9 +14,9 @@ from ecgtune.errors import ConfigError, DataError, InputError, LeakError
 from ecgtune.models import build_encoder
 from ecgtune.pretext import PRETEXT_TASKS, StepOutput
 from ecgtune.training import pretrain as module
-from ecgtune.training.checkpoint import load_state, save_state
 from ecgtune.training.pretrain import pretrain
 from ecgtune.training.seed import torch_generator
+from ecgtune.training.state import load_state, save_state
 
 
 def run(config, pool, split, epochs=3, stop=None, **more):
@@ -162,9 +162,10 @@ class LinearTask:
 
     def step(self, encoder, heads, views):
         classes = torch.arange(3).repeat_interleave(views.shape[1])
-        logits = heads(encoder(views.flatten(0, 1)))
+        features = encoder(views.flatten(0, 1))
+        logits = heads(features)
         loss = torch.nn.functional.cross_entropy(logits, classes)
-        return StepOutput(loss, logits, classes, 0.01 * heads.weight.square().sum())
+        return StepOutput(loss, logits, classes, 0.01 * heads.weight.square().sum(), features.detach())
 
 
 @pytest.mark.parametrize("batch_size", [8, 10])
@@ -318,3 +319,21 @@ def test_l2_shrinks_the_heads(small_pretext, pool, split):
 
     # Two steps, each of which takes 2 * lr * l2 off every weight.
     assert size(1.0) == pytest.approx(size(0.0) * (1 - 2 * 0.05 * 1.0) ** 4, rel=0.02)
+
+
+def test_half_the_micro_batch_is_the_same_experiment(small_pretext, pool, split):
+    """A run that ran out of memory goes on, from its state, with smaller pieces of the same batches."""
+    # Dropout's masks are drawn micro-batch by micro-batch.
+    config = small_pretext(head__dropout=0.0)
+    whole, halved = (list(run(config, pool, split, halved=halved)) for halved in (False, True))
+    assert halved[0].micro_batch * 2 == whole[0].micro_batch
+    for one, other in zip(whole, halved, strict=True):
+        assert other.metrics["train_loss"] == pytest.approx(one.metrics["train_loss"], rel=1e-4)
+    state = next(iter(run(config, pool, split))).snapshot().resume
+    (last,) = run(config, pool, split, halved=True, resume=state)[-1:]
+    assert last.metrics["val_loss"] == pytest.approx(whole[-1].metrics["val_loss"], rel=1e-4)
+
+
+def test_with_batch_norm_half_a_micro_batch_would_be_another_model(small_pretext, pool, split):
+    with pytest.raises(MemoryError, match="batch norm"):
+        run(small_pretext(encoder__batch_norm=True), pool, split, halved=True)

@@ -13,9 +13,11 @@ class Verdict(Enum):
 
 
 class Scheduler(Protocol):
-    """Decides which trials are worth going on with. Knows neither Ray nor Optuna, draws nothing at random, and keeps
-    no file: a sweep that is resumed tells it the epochs of before once more, trial by trial in the order of their ids,
-    and then wakes what it wakes.
+    """Decides which trials are worth going on with; knows neither Ray nor Optuna.
+
+    It draws nothing at random and keeps no file. A sweep that is resumed tells it the epochs of before once more, in
+    the order in which they came: an epoch of a paused trial then says that it had been woken. Trials that have ended
+    follow through `ended`.
 
     Scores are such that higher is better. Trials are known by their five digits, `00000` the first.
     """

@@ -1,0 +1,108 @@
+"""Has a network stopped telling anything apart? Seen from an epoch's validation counts; knows nothing of sweeps.
+
+The reported trial 00001 sat at an accuracy of exactly 1/7 from some epoch on: every view got the same name. Such a
+trial costs its whole budget and teaches nothing, so it is stopped and named.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import bdtrc
+
+from ecgtune.training.result import EpochResult
+
+# One class takes at least so large a share of all predictions: then they are called constant.
+CONSTANT = 0.999
+# How often chance alone may do as well, for an accuracy to count as better than chance.
+SIGNIFICANCE = 0.01
+# An encoder whose embeddings lie along one line has a rank of 1.
+VANISHED_RANK = 1.01
+# A symptom for so many epochs in a row is a collapse, in a trial that has had its chance.
+IN_A_ROW = 2
+# A trial that has never been better than chance has had its chance after so many epochs.
+CHANCE_EPOCHS = 15
+
+
+class CollapseWatch:
+    """Looks at one epoch after the other.
+
+    A trial has had its chance once it was without a symptom, or after `CHANCE_EPOCHS`.
+
+    Args:
+        symptom: what is wrong with an epoch, in words; empty if nothing is.
+        memory: of an earlier watch on the same trial.
+    """
+
+    def __init__(self, symptom: Callable[[EpochResult], str], memory: dict[str, Any] | None = None) -> None:
+        self._symptom = symptom
+        self._in_a_row, self._was_well = 0, False
+        if memory:
+            self._in_a_row, self._was_well = int(memory["in_a_row"]), bool(memory["was_well"])
+
+    @property
+    def memory(self) -> dict[str, Any]:
+        """What another watch needs to go on."""
+        return {"in_a_row": self._in_a_row, "was_well": self._was_well}
+
+    def see(self, result: EpochResult) -> str:
+        """Take in an epoch; gives what the collapse consists in, or nothing."""
+        symptom = self._symptom(result)
+        self._in_a_row = self._in_a_row + 1 if symptom else 0
+        self._was_well = self._was_well or not symptom
+        had_its_chance = self._was_well or result.epoch > CHANCE_EPOCHS
+        if self._in_a_row < IN_A_ROW or not had_its_chance:
+            return ""
+        return f"{symptom}, for {self._in_a_row} epochs in a row"
+
+
+def pretext_symptom(result: EpochResult, classes: tuple[str, ...]) -> str:
+    """Constant predictions, an accuracy that chance explains, or embeddings that are all alike."""
+    constant = constant_prediction(result.confusion)
+    if constant is not None:
+        return f"every view is called {classes[constant]}"
+    rank = result.metrics.get("val_embedding_rank", math.inf)
+    if rank < VANISHED_RANK:
+        return f"the embeddings of all views lie on one line (rank {rank:.2f})"
+    if explained_by_chance(result.confusion):
+        return f"the accuracy is that of guessing among {len(classes)}"
+    return ""
+
+
+def emotion_symptom(result: EpochResult, classes: tuple[str, ...]) -> str:
+    """Constant predictions that do not even rank the windows better than chance does.
+
+    On people it has never seen a sound network may well be at chance, so that alone is no symptom here.
+    """
+    constant = constant_prediction(result.confusion)
+    if constant is None or not _auc_of_chance(result):
+        return ""
+    return f"every window is called {classes[constant]}, with an AUC of {result.metrics['val_auc']:.2f}"
+
+
+def constant_prediction(confusion: NDArray[np.int64]) -> int | None:
+    """The class that takes all predictions, or None; `confusion` [n_classes, n_classes] has the truth in rows."""
+    said = confusion.sum(axis=0)
+    first = int(said.argmax())
+    return first if said[first] >= CONSTANT * said.sum() else None
+
+
+def explained_by_chance(confusion: NDArray[np.int64]) -> bool:
+    """Whether guessing would be right as often, with a probability above `SIGNIFICANCE`: a binomial bound.
+
+    For balanced classes, as the pretext task has them.
+    """
+    n, right, n_classes = int(confusion.sum()), int(np.trace(confusion)), len(confusion)
+    return right == 0 or float(bdtrc(right - 1, n, 1.0 / n_classes)) > SIGNIFICANCE
+
+
+def _auc_of_chance(result: EpochResult) -> bool:
+    """Whether the AUC is within what random scores reach (normal approximation of the Mann-Whitney statistic)."""
+    auc = result.metrics["val_auc"]
+    negative, positive = result.confusion.sum(axis=1)
+    if not math.isfinite(auc) or not negative * positive:
+        return True
+    spread = math.sqrt((negative + positive + 1) / (12.0 * negative * positive))
+    return auc <= 0.5 + 2.33 * spread
