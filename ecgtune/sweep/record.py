@@ -18,6 +18,7 @@ from ecgtune.space import SearchSpace
 from ecgtune.sweep.block import EpochReport
 from ecgtune.sweep.events import SweepObserver, TrialView
 from ecgtune.sweep.folder import SweepFolder
+from ecgtune.sweep.keeper import STATE
 from ecgtune.sweep.promote import ModelMissingError, promote, promoted
 from ecgtune.sweep.resuming import metrics_of, read_epochs, read_seconds, resumable_epoch
 from ecgtune.sweep.retention import KEEP, Retention
@@ -25,6 +26,7 @@ from ecgtune.sweep.study import StoredTrial, SweepStudy
 from ecgtune.sweep.tables import EpochsTable, TrialsTable
 from ecgtune.sweep.tensorboard import SweepBoard
 from ecgtune.sweep.trial import Trial, better
+from ecgtune.training.state import drop_state
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,7 @@ class SweepRecord:
             self._promoted = self.winner
         # The driver may have died between a trial's end and what was to follow from it.
         for trial in finished:
-            (self._folder.trial(trial.trial_id) / "state.pt").unlink(missing_ok=True)
+            drop_state(self._folder.trial(trial.trial_id) / STATE)
         self._retain(finished)
         return finished
 
@@ -197,7 +199,7 @@ class SweepRecord:
         else:
             trial.end("COMPLETE", "")
         # Ray stops a trial at its last epoch without letting the worker tidy up.
-        (self._folder.trial(trial_id) / "state.pt").unlink(missing_ok=True)
+        drop_state(self._folder.trial(trial_id) / STATE)
         self._study.finish(trial_id, trial.state, trial.reason, trial.best_score)
         self._board.end(trial_id, trial.state)
         self._table.write(list(self.trials.values()))
