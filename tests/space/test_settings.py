@@ -40,7 +40,7 @@ def test_the_defaults():
         ({"stage": "pretext", "num_samples": 2.5}, "num_samples", "must be a whole number"),
         ({"stage": "pretext", "num_samples": True}, "num_samples", "must be a whole number"),
         ({"stage": "pretext", "searcher": "grid"}, "searcher", "must be one of 'tpe', 'random'"),
-        ({"stage": "pretext", "scheduler": 1}, "scheduler", "must be one of 'asha', 'none'"),
+        ({"stage": "pretext", "scheduler": 1}, "scheduler", "must be one of 'asha', 'asha_promote', 'pasha', 'hyperband', 'median', 'none'"),
         ({"stage": "pretext", "reduction_factor": 1}, "reduction_factor", "from 2"),
         ({"stage": "pretext", "seed": -1}, "seed", "from 0"),
         ({"stage": "pretext", "val_fraction": 1.0}, "val_fraction", "from 0.01 to 0.99"),
