@@ -14,7 +14,7 @@ from ecgtune.errors import InputError
 from ecgtune.evaluation.baselines import logistic, majority
 from ecgtune.evaluation.heart_rate import heart_rate_features
 from ecgtune.evaluation.table import Candidate
-from ecgtune.training.checkpoint import load_card, load_encoder
+from ecgtune.training.checkpoint import load_card, load_encoder, read_card
 from ecgtune.training.embed import summaries
 from ecgtune.training.emotion_data import EmotionData
 from ecgtune.training.finetune import finetune
@@ -50,7 +50,7 @@ def stored(model: Path, data: EmotionData) -> NDArray[np.float32]:
 
 def is_default(model: Path, fixed: Mapping[str, Scalar]) -> bool:
     """Whether a model was trained with the default configuration, beside what its search space fixes."""
-    given: dict[str, Any] = load_card(model)["parameters"]
+    given: dict[str, Any] = read_card(model)["parameters"]
     defaults = configure(EmotionConfig, fixed, where="search space")
     return configure(EmotionConfig, given, where=str(model)) == defaults
 

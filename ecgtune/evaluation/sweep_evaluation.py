@@ -15,7 +15,7 @@ from ecgtune.evaluation.table import Candidate, Row, evaluate_predictions
 from ecgtune.sweep.emotion_job import open_emotion
 from ecgtune.sweep.folder import SweepFolder
 from ecgtune.sweep.lineage import EncoderOrigin
-from ecgtune.training.checkpoint import load_card
+from ecgtune.training.checkpoint import read_card
 from ecgtune.training.emotion_data import EmotionData
 from ecgtune.training.predictions import PREDICTIONS
 
@@ -133,7 +133,7 @@ def _own_rows(sweep: EmotionSweep, data: EmotionData) -> list[Candidate]:
 
 
 def _candidate(name: str, model: Path, data: EmotionData) -> Candidate:
-    return Candidate(name, stored(model, data), bool(load_card(model)["transductive"]))
+    return Candidate(name, stored(model, data), bool(read_card(model)["transductive"]))
 
 
 def _selection(sweep: EmotionSweep, data: EmotionData, seed: int) -> Selection:

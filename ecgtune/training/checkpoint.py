@@ -19,11 +19,13 @@ from ecgtune.config import EncoderConfig
 from ecgtune.errors import InputError
 from ecgtune.files import replaced_folder, sha256, write_json
 from ecgtune.models import ConvolutionPath, Encoder, build_encoder
+from ecgtune.training.removed import removal_note
 
 FORMAT = 1
 ENCODER = "encoder.safetensors"
 HEADS = "heads.safetensors"
 CARD = "model.json"
+_ADVICE = "Train the model again with `ecgtune train` or `ecgtune sweep`, or choose another folder."
 
 
 def save_model(
@@ -62,23 +64,35 @@ def load_card(folder: Path) -> dict[str, Any]:
     """Read a model's card after checking that the folder is whole.
 
     Raises:
-        InputError: the folder is missing, incomplete, damaged, or of another format.
+        InputError: the folder is missing, incomplete, damaged, or of another format, or its weights were removed.
     """
-    advice = "Train the model again with `ecgtune train` or `ecgtune sweep`, or choose another folder."
+    card = read_card(folder)
+    for name in (ENCODER, HEADS):
+        if not (folder / name).is_file():
+            note = removal_note(folder)
+            if note is not None:
+                raise InputError(f"{folder} holds a card and no model: {note}")
+            raise InputError(f"{folder} is incomplete: it has no {name}. {_ADVICE}")
+        if sha256(folder / name) != card["files"][name]["sha256"]:
+            raise InputError(f"{folder / name} is damaged: its checksum is not the one in {CARD}. {_ADVICE}")
+    return card
+
+
+def read_card(folder: Path) -> dict[str, Any]:
+    """Read a model's card, whether or not its weights are there.
+
+    Raises:
+        InputError: the card is missing, damaged or of another format.
+    """
     try:
         card = json.loads((folder / CARD).read_text(encoding="utf-8"))
-        written_as, files = card["format"], {name: card["files"][name]["sha256"] for name in (ENCODER, HEADS)}
+        written_as, _ = card["format"], [card["files"][name]["sha256"] for name in (ENCODER, HEADS)]
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise InputError(f"{folder} is not a model folder: it has no {CARD}. {advice}") from error
+        raise InputError(f"{folder} is not a model folder: it has no {CARD}. {_ADVICE}") from error
     except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{folder / CARD} cannot be read: {error!r}. {advice}") from error
+        raise InputError(f"{folder / CARD} cannot be read: {error!r}. {_ADVICE}") from error
     if written_as != FORMAT:
-        raise InputError(f"{folder} has format {written_as}; this version reads format {FORMAT}. {advice}")
-    for name, expected in files.items():
-        if not (folder / name).is_file():
-            raise InputError(f"{folder} is incomplete: it has no {name}. {advice}")
-        if sha256(folder / name) != expected:
-            raise InputError(f"{folder / name} is damaged: its checksum is not the one in {CARD}. {advice}")
+        raise InputError(f"{folder} has format {written_as}; this version reads format {FORMAT}. {_ADVICE}")
     return dict(card)
 
 

@@ -14,6 +14,7 @@ from ecgtune.evaluation.sweep_evaluation import evaluate_sweeps
 from ecgtune.sweep.emotion_job import open_emotion
 from ecgtune.sweep.plan import Resources
 from ecgtune.sweep.planning import plan_again
+from ecgtune.sweep.retention import remove_weights
 from ecgtune.training.checkpoint import load_card
 from tests.evaluation.conftest import write_dataset, write_encoder
 
@@ -43,6 +44,17 @@ def test_rows_leads_and_choices(workshop, tmp_path):
         expected = winner - other_row.windows["balanced_accuracy"].value
         assert other_row.lead["balanced_accuracy"].value == pytest.approx(expected)
     assert [found.sweeps[name].n_trials for name in ("one", "other")] == [2, 1]
+
+
+def test_the_weights_of_the_losers_are_not_needed(workshop, tmp_path):
+    folder = workshop.sweep("one", best=1)
+    before = evaluate(folder, tmp_path=tmp_path)
+    # The default configuration is among the losers.
+    assert remove_weights(folder, "00000", 1).size > 0
+    after = evaluate(folder, tmp_path=tmp_path)
+    assert after.sweeps["one"].n_trials == 2
+    assert str(after.sweeps["one"].estimate) == str(before.sweeps["one"].estimate)
+    assert [str(row) for row in after.rows] == [str(row) for row in before.rows]
 
 
 def test_every_row_carries_its_own_models_mark(workshop, tmp_path):

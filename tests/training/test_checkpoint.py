@@ -10,7 +10,8 @@ from ecgtune.config import EncoderConfig
 from ecgtune.errors import InputError, StorageError
 from ecgtune.models import build_encoder
 from ecgtune.training import checkpoint
-from ecgtune.training.checkpoint import load_encoder, save_model
+from ecgtune.training.checkpoint import load_card, load_encoder, read_card, save_model
+from ecgtune.training.removed import leave_note, weights
 
 
 @pytest.fixture
@@ -89,3 +90,14 @@ def test_a_failed_write_leaves_the_old_model(model, monkeypatch):
         save_model(model, encoder={"a": torch.ones(1)}, heads={}, card={})
     assert {p.name: p.read_bytes() for p in model.iterdir()} == before
     assert [p.name for p in model.parent.iterdir()] == ["best"]
+
+
+def test_weights_that_were_removed_are_not_missed_unexplained(model):
+    leave_note(model, "they went yesterday.")
+    load_encoder(model)  # the note alone removes nothing
+    for file in weights(model):
+        file.unlink()
+    for read in (load_card, load_encoder):
+        with pytest.raises(InputError, match=f"{model} holds a card and no model: they went yesterday"):
+            read(model)
+    assert read_card(model)["stage"] == "pretext"
