@@ -9,6 +9,7 @@ from typer.core import TyperGroup
 from ecgtune import __version__
 from ecgtune.cli import data, sweep, train
 from ecgtune.cli.bench import bench
+from ecgtune.cli.clean import clean
 from ecgtune.cli.console import show_error
 from ecgtune.cli.dashboard import dashboard
 from ecgtune.cli.evaluate import evaluate
@@ -41,6 +42,7 @@ app.command()(dashboard)
 app.command()(bench)
 app.command()(status)
 app.command("list")(list_sweeps)
+app.command()(clean)
 
 
 def _show_version(wanted: bool) -> None:
