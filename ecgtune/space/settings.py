@@ -43,9 +43,12 @@ class SweepSettings:
         num_samples: trials.
         max_epochs: the most a trial may run.
         searcher: `tpe` (Bergstra et al. 2011, as in Optuna) or `random`.
-        scheduler: `asha` (Li et al. 2020) stops trials that lag behind; `none` lets all run to the end.
-        grace_period: epochs before `asha` may stop a trial.
-        reduction_factor: `asha` keeps one trial in so many at each rung.
+        scheduler: `asha` (Li et al. 2020) stops trials that lag behind at a rung; `asha_promote` pauses all there
+            and goes on with the best; `pasha` (Bohdal et al. 2023) adds rungs only while they change the ranking;
+            `hyperband` (Li et al. 2018) runs brackets of `asha`; `median` (Golovin et al. 2017) stops what is below
+            the median; `none` lets all run to the end.
+        grace_period: epochs before a trial may be stopped or paused.
+        reduction_factor: one trial in so many is kept at each rung; `median` and `none` have no rungs.
         seed: of everything that is drawn.
         val_fraction: pretext stage: the share of people that validate.
         hold_out: pretext stage: the share of people left out altogether, for the emotion stage.
@@ -58,7 +61,9 @@ class SweepSettings:
     num_samples: int = number(20, 1, 1_000_000)
     max_epochs: int = number(100, 1, 1_000_000)
     searcher: Literal["tpe", "random"] = choice("tpe", "tpe", "random")
-    scheduler: Literal["asha", "none"] = choice("asha", "asha", "none")
+    scheduler: Literal["asha", "asha_promote", "pasha", "hyperband", "median", "none"] = choice(
+        "asha", "asha", "asha_promote", "pasha", "hyperband", "median", "none"
+    )
     grace_period: int = number(1, 1, 1_000_000)
     reduction_factor: int = number(2, 2, 1_000)
     seed: int = number(0, 0, 2**32 - 1)

@@ -3,22 +3,17 @@
 import csv
 import json
 import math
-from types import SimpleNamespace
 
 import numpy as np
 import optuna
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
-from ecgtune.space import SweepSettings
 from ecgtune.sweep import trainable
 from ecgtune.sweep.block import Block
 from ecgtune.sweep.journal import BlockJournal
 from ecgtune.sweep.runner import run_sweep
-from ecgtune.sweep.scheduler import Asha, RunAll, asha_milestones
 from ecgtune.training.result import EpochResult, Snapshot
 from tests.sweep.conftest import Listener
 from tests.sweep.curves import BUG, FULL, HEALTHY, MEMORY, NAN, CurveJob
@@ -50,27 +45,6 @@ def test_epochs_wait_for_a_second_or_a_milestone(took, milestones, expected):
             reported.append([report.epoch for report in block.take()])
     assert [epochs[-1] for epochs in reported] == expected
     assert [epoch for epochs in reported for epoch in epochs] == list(range(1, len(took) + 1))
-
-
-def asha(**settings):
-    record = SimpleNamespace(stored=list)
-    chosen = SweepSettings(stage="pretext", metric="val_loss", mode="min", scheduler="asha", **settings)
-    return Asha(record, chosen, chosen.max_epochs)
-
-
-@given(st.integers(1, 400), st.integers(1, 400), st.integers(2, 10))
-def test_the_milestones_are_the_rungs_at_which_ray_decides(max_epochs, grace_period, reduction_factor):
-    grace_period = min(grace_period, max_epochs)
-    scheduler = asha(max_epochs=max_epochs, grace_period=grace_period, reduction_factor=reduction_factor)
-    rungs = sorted(rung for rung, _ in scheduler._brackets[0]._rungs)
-    assert scheduler.milestones == tuple(rung for rung in rungs if rung < max_epochs)
-
-
-def test_milestones_written_out():
-    assert asha_milestones(1, 2, 10) == (1, 2, 4, 8)
-    assert asha_milestones(10, 3, 60) == (10, 30)
-    assert asha_milestones(5, 2, 5) == ()
-    assert RunAll(None, SweepSettings(stage="pretext", metric="val_loss", mode="min"), 10).milestones == ()
 
 
 @pytest.fixture

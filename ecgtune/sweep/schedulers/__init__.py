@@ -7,6 +7,7 @@ from ecgtune.sweep.schedulers.asha import Asha
 from ecgtune.sweep.schedulers.asha_promote import AshaPromote
 from ecgtune.sweep.schedulers.hyperband import Hyperband
 from ecgtune.sweep.schedulers.median import Median
+from ecgtune.sweep.schedulers.once import Once
 from ecgtune.sweep.schedulers.pasha import Pasha
 from ecgtune.sweep.schedulers.protocol import Scheduler, Verdict
 from ecgtune.sweep.schedulers.run_all import RunAll
@@ -27,6 +28,7 @@ __all__ = [
     "AshaPromote",
     "Hyperband",
     "Median",
+    "Once",
     "Pasha",
     "RunAll",
     "Scheduler",

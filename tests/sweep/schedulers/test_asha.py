@@ -2,6 +2,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from ray.tune.schedulers import AsyncHyperBandScheduler
 
 from ecgtune.sweep.schedulers import Asha, Verdict
@@ -14,6 +16,13 @@ from ecgtune.sweep.schedulers.rungs import rungs
 )
 def test_rungs(grace, factor, last, expected):
     assert rungs(grace, factor, last) == expected
+
+
+@given(st.integers(1, 400), st.integers(1, 400), st.integers(2, 10))
+def test_the_rungs_are_those_at_which_ray_decides(last, grace, factor):
+    grace = min(grace, last)
+    rays = AsyncHyperBandScheduler(max_t=last, grace_period=grace, reduction_factor=factor)
+    assert rungs(grace, factor, last) == tuple(sorted(rung for rung, _ in rays._brackets[0]._rungs if rung < last))
 
 
 @pytest.mark.parametrize("seed", range(30))
