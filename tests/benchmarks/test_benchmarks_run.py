@@ -189,3 +189,16 @@ def test_prepare_full_size(tmp_path):
     found = module.measure(tmp_path, 1, 1, eeg=False, minutes=4)
     assert found["windows"] > 0
     assert found["peak_memory_mib"] > 10
+
+
+@pytest.mark.slow
+@pytest.mark.ray
+def test_disk(tiny, tmp_path):
+    module = importlib.import_module("disk")
+    data = tiny(tmp_path / "data", 20, 5).folder
+    found = module.measure(data, 4, 1, 3)
+    assert (found["trials"], found["models"]) == (4, 1)
+    # The kept trial's model and its copy in best/.
+    assert 2 * 2.6e6 < found["parts_bytes"]["models"] < 2 * 2.8e6
+    assert found["end_bytes"] == sum(found["parts_bytes"].values()) < found["peak_bytes"]
+    assert all(found["parts_bytes"][part] for part in ("cards", "tensorboard", "study", "tables"))
