@@ -102,6 +102,11 @@ class SweepProgress:
             speed = f"{rate(trial.throughput)} {self._tally.unit}"
             self._plain(f"{where}: {self._tally.metric} {score_text(trial.score)}, {speed}")
 
+    def trial_paused(self, trial: TrialView) -> None:
+        """Show where a trial waits; on a terminal it leaves the running ones."""
+        self._update(trial)
+        self._plain(f"trial {trial.trial_id} waits at epoch {trial.epoch}: others may be worth more")
+
     def trial_finished(self, trial: TrialView) -> None:
         """Show how a trial ended; on a terminal in the counts alone."""
         self._update(trial)

@@ -57,6 +57,8 @@ class SweepTally:
         if trial.state == "RUNNING":
             self.running[trial.trial_id] = trial
             self.seen_at[trial.trial_id] = now
+        elif trial.state == "PAUSED":
+            self.running.pop(trial.trial_id, None)
         else:
             self.running.pop(trial.trial_id, None)
             self.ended[trial.state] += 1

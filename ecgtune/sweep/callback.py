@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from ray.exceptions import RayActorError
+from ray.exceptions import OutOfMemoryError, RayActorError
 from ray.tune import Callback
 
 from ecgtune.sweep.interrupt import Interrupt
@@ -37,14 +37,27 @@ class RecordCallback(Callback):
         with self._interrupt.keeping_errors():
             self._record.finished(trial.config["trial_id"])
 
+    def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        """A worker died and its trial will be handed to another one."""
+        with self._interrupt.keeping_errors():
+            error = trial.get_pickled_error()
+            self._record.lost_worker(trial.config["trial_id"], str(error) if _killed_for_memory(error) else "")
+
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """A worker died and is given up."""
         with self._interrupt.keeping_errors():
             self._record.finished(trial.config["trial_id"], broken=_why(trial.get_pickled_error()))
 
 
+def _killed_for_memory(error: Exception | None) -> bool:
+    """Whether Ray itself killed the worker, since its node was short of memory."""
+    return isinstance(error, OutOfMemoryError) or (isinstance(error, RayActorError) and "memory" in str(error).lower())
+
+
 def _why(error: Exception | None) -> tuple[str, str]:
     """Reason and message for a worker that is given up: it was killed or cut off, or it cannot even begin."""
+    if _killed_for_memory(error):
+        return "out_of_memory", f"its worker was killed {WORKER_DEATHS + 1} times, since its node ran out of memory."
     if error is None or isinstance(error, RayActorError):
         return "lost_node", f"its worker died {WORKER_DEATHS + 1} times; was it killed for want of memory?"
     return "error", str(error).strip().splitlines()[-1]

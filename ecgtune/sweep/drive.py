@@ -8,13 +8,15 @@ from ray import tune
 
 from ecgtune.space import METRICS
 from ecgtune.sweep.callback import WORKER_DEATHS, RecordCallback
+from ecgtune.sweep.dispatch import Dispatcher
 from ecgtune.sweep.engine import use_waiting_workers
 from ecgtune.sweep.events import SweepObserver
 from ecgtune.sweep.interrupt import Interrupt, on_signal
 from ecgtune.sweep.plan import SweepPlan
 from ecgtune.sweep.record import SweepRecord
 from ecgtune.sweep.retention import KEEP
-from ecgtune.sweep.scheduler import SCHEDULERS
+from ecgtune.sweep.scheduler import ScheduledTrials
+from ecgtune.sweep.schedulers import SCHEDULERS, Once
 from ecgtune.sweep.searcher import StudySearcher
 from ecgtune.sweep.study import SweepStudy
 from ecgtune.sweep.tensorboard import SweepBoard
@@ -72,7 +74,9 @@ def drive(plan: SweepPlan, observer: SweepObserver, concurrency: int) -> tuple[b
         use_waiting_workers()
     interrupt = Interrupt()
     threads = resources.cpus_per_trial or 1
-    scheduler = SCHEDULERS[settings.scheduler](record, settings, plan.job.max_epochs)
+    sign = 1.0 if settings.mode == "max" else -1.0
+    scheduler = Once(SCHEDULERS[settings.scheduler](settings, plan.job.max_epochs))
+    dispatcher = Dispatcher(study, record, scheduler, sign)
     trainable = tune.with_parameters(
         run_trial,
         job=plan.job,
@@ -82,6 +86,7 @@ def drive(plan: SweepPlan, observer: SweepObserver, concurrency: int) -> tuple[b
         threads=threads,
         device=resources.device,
         milestones=scheduler.milestones,
+        may_pause=scheduler.pauses,
         block_seconds=BLOCK_SECONDS,
         state_seconds=STATE_SECONDS,
     )
@@ -90,11 +95,14 @@ def drive(plan: SweepPlan, observer: SweepObserver, concurrency: int) -> tuple[b
     tuner = tune.Tuner(
         tune.with_resources(trainable, needs),
         tune_config=tune.TuneConfig(
-            search_alg=StudySearcher(record, interrupt, metric=settings.metric, mode=settings.mode),
-            scheduler=scheduler,
+            search_alg=StudySearcher(dispatcher, record, interrupt, metric=settings.metric, mode=settings.mode),
+            scheduler=ScheduledTrials(
+                scheduler, record, metric=settings.metric, sign=sign, max_epochs=plan.job.max_epochs
+            ),
             metric=settings.metric,
             mode=settings.mode,
-            num_samples=settings.num_samples - len(finished),
+            # Ray takes a trial that is woken for a new one; the searcher says when there are no more.
+            num_samples=-1,
             max_concurrent_trials=concurrency,
             reuse_actors=True,
             trial_name_creator=lambda trial: str(trial.config["trial_id"]),

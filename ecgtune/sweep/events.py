@@ -7,7 +7,7 @@ from typing import Literal, Protocol, TypeAlias
 
 from ecgtune.config import Scalar, Stage
 
-TrialState: TypeAlias = Literal["RUNNING", "COMPLETE", "PRUNED", "FAILED"]
+TrialState: TypeAlias = Literal["RUNNING", "PAUSED", "COMPLETE", "PRUNED", "FAILED"]
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,10 @@ class SweepObserver(Protocol):
 
     def epoch_finished(self, trial: TrialView) -> None:
         """A running trial finished an epoch."""
+        ...
+
+    def trial_paused(self, trial: TrialView) -> None:
+        """A trial waits: its scheduler may wake it, or another one may prove better."""
         ...
 
     def trial_finished(self, trial: TrialView) -> None:

@@ -84,7 +84,9 @@ def overview(folder: SweepFolder) -> SweepOverview:
     settings, job = content["sweep"], content["job"]
     driver = owner(folder.lock)
     rows = _trials(folder)
-    epochs = read_epochs(folder.epochs_table)
+    epochs: dict[str, list[dict[str, str]]] = {}
+    for row in read_epochs(folder.epochs_table):
+        epochs.setdefault(row["trial_id"], []).append(row)
     state = str(content.get("state", "interrupted"))
     if state == "running" and driver is None:
         state = "interrupted"  # its driver died

@@ -12,15 +12,24 @@ from ecgtune.sweep.plan import SweepPlan, definition
 from ecgtune.training.state import newest_state
 
 
-def read_epochs(path: Path) -> dict[str, list[dict[str, str]]]:
-    """The rows of `epochs.csv` by trial, in their order; a torn last line is left out."""
-    rows: dict[str, list[dict[str, str]]] = {}
-    if path.is_file():
-        text = path.read_text(encoding="utf-8")
-        whole = text[: text.rfind("\n") + 1]
-        for row in csv.DictReader(whole.splitlines()):
-            rows.setdefault(row["trial_id"], []).append(row)
-    return rows
+def read_epochs(path: Path) -> list[dict[str, str]]:
+    """The rows of `epochs.csv` in their order; a torn last line is left out."""
+    if not path.is_file():
+        return []
+    text = path.read_text(encoding="utf-8")
+    return list(csv.DictReader(text[: text.rfind("\n") + 1].splitlines()))
+
+
+def kept_rows(folder: SweepFolder, states: Mapping[str, str]) -> list[dict[str, str]]:
+    """The rows of `epochs.csv` that no worker will report again, in the order in which they came.
+
+    Args:
+        folder: of the sweep.
+        states: of the trials, e.g. RUNNING.
+    """
+    last = {each: told_epochs(folder.trial(each)) for each, state in states.items() if state == "RUNNING"}
+    rows = [row for row in read_epochs(folder.epochs_table) if row["trial_id"] in states]
+    return [row for row in rows if int(row["epoch"]) <= last.get(row["trial_id"], int(row["epoch"]))]
 
 
 def read_seconds(path: Path) -> dict[str, float]:

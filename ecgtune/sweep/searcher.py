@@ -1,34 +1,42 @@
-"""Ray's searcher: hands out what the study asks for. The study learns the outcome from the record, not from here."""
+"""Ray's searcher: hands out what the dispatcher gives. The study learns the outcome from the record, not from here."""
 
 import json
 from typing import Any
 
 from ray.tune.search import Searcher
 
+from ecgtune.sweep.dispatch import Dispatcher
 from ecgtune.sweep.interrupt import Interrupt
 from ecgtune.sweep.record import SweepRecord
 
 
 class StudySearcher(Searcher):
-    """Hands out the record's next trial as `{"trial_id": ..., "parameters": JSON}`.
+    """Hands out the next trial as `{"trial_id": ..., "parameters": JSON}`.
 
     JSON, because Ray splits the keys of a nested configuration at slashes.
     """
 
-    def __init__(self, record: SweepRecord, interrupt: Interrupt, *, metric: str, mode: str) -> None:
+    def __init__(
+        self, dispatcher: Dispatcher, record: SweepRecord, interrupt: Interrupt, *, metric: str, mode: str
+    ) -> None:
         super().__init__(metric=metric, mode=mode)
+        self._dispatcher = dispatcher
         self._record = record
         self._interrupt = interrupt
 
     def suggest(self, trial_id: str) -> Any:
-        """The next configuration, or `FINISHED`."""
+        """The next configuration; None where one may come yet; or `FINISHED`."""
         following = None
         with self._interrupt.keeping_errors():
-            following = self._record.next()
+            following = self._dispatcher.next()
         if following is None:
-            return Searcher.FINISHED
+            return None if self._record.running and not self._interrupt.stopped else Searcher.FINISHED
         number, parameters = following
         return {"trial_id": number, "parameters": json.dumps(parameters)}
+
+    def __getstate__(self) -> dict[str, object]:
+        """Nothing: Ray pickles its tuner, with all that hangs on it, into a file that nothing here ever reads."""
+        return {}
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """Nothing: the record has told the study already, and more exactly."""

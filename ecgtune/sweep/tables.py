@@ -34,7 +34,7 @@ class TrialsTable:
         if columns != self._columns:
             self._columns, self._ended = columns, {}
         for trial in trials:
-            if trial.state != "RUNNING" and trial.trial_id not in self._ended:
+            if trial.state not in ("RUNNING", "PAUSED") and trial.trial_id not in self._ended:
                 self._ended[trial.trial_id] = self._line(_row(trial))
         lines = (self._ended.get(trial.trial_id) or self._line(_row(trial)) for trial in trials)
         write_text(self._path, "".join([self._line(dict(zip(columns, columns, strict=True))), *lines]))
@@ -48,7 +48,8 @@ class TrialsTable:
 def _row(trial: Trial) -> dict[str, object]:
     return {
         "trial_id": trial.trial_id,
-        "state": trial.state,
+        # Whoever reads the table need not know of pauses: a trial that has not ended is RUNNING.
+        "state": "RUNNING" if trial.state == "PAUSED" else trial.state,
         "reason": trial.reason,
         "epochs": trial.epochs,
         "seconds": f"{trial.seconds:.3f}",

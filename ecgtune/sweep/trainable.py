@@ -16,12 +16,11 @@ from ecgtune.files import write_text
 from ecgtune.sweep.block import Block, EpochReport
 from ecgtune.sweep.folder import SweepFolder
 from ecgtune.sweep.job import Job
-from ecgtune.sweep.keeper import STATE, Keeper
+from ecgtune.sweep.keeper import Keeper
 from ecgtune.sweep.shortage import TRIES, last_shortage, note_shortage, shortages
 from ecgtune.sweep.trial import Mode
 from ecgtune.training.collapse import CollapseWatch
 from ecgtune.training.result import EpochResult
-from ecgtune.training.state import drop_state
 
 
 def run_trial(
@@ -91,7 +90,6 @@ def run_trial(
         failure, message = _twice(train, folder, report)
         if failure or block.epochs:
             report(failure, message)
-        drop_state(folder / STATE)
     except StorageError as error:
         block.take()
         report("storage", str(error))

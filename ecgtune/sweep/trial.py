@@ -59,10 +59,21 @@ class Trial:
         self.best_epoch, self.best_score, self.best_metrics = epoch, self.score, dict(metrics)
         return True
 
+    def begin(self) -> None:
+        """A worker trains it from now on."""
+        self.state = "RUNNING"
+        self.started = time.monotonic() - self.seconds
+
+    def pause(self) -> None:
+        """Nobody trains it for now."""
+        if self.state == "RUNNING":
+            self.state = "PAUSED"
+
     def end(self, state: TrialState, reason: str, message: str = "") -> None:
         """The trial runs no more."""
+        if self.state == "RUNNING":
+            self.seconds = time.monotonic() - self.started
         self.state, self.reason, self.message = state, reason, message
-        self.seconds = time.monotonic() - self.started
 
     def view(self, shown: Mapping[str, Scalar], max_epochs: int) -> TrialView:
         """The trial for a display; `shown` are the parameters worth showing."""

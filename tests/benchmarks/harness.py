@@ -56,7 +56,7 @@ class TimedJob:
     classes: tuple[str, ...] = ("a", "b")
     folders: tuple[str, ...] = ()
 
-    def epochs(self, parameters, device, resume):
+    def epochs(self, parameters, device, resume, *, halved=False):
         with Path(self.mark).open("a") as file:
             file.write(f"{time.time()}\n")
         weights = torch.zeros(WEIGHTS)

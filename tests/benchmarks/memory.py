@@ -52,7 +52,7 @@ class ReadingJob(PretextJob):
     meeting: str = ""
     trials: int = 1
 
-    def epochs(self, parameters, device, resume):
+    def epochs(self, parameters, device, resume, *, halved=False):
         pool, split = open_pretext(self)
         for start in range(0, len(pool), 500):
             pool.take(np.arange(start, min(start + 500, len(pool))))

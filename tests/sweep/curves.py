@@ -23,7 +23,7 @@ class CurveJob:
     classes: tuple[str, ...] = ("a", "b")
     folders: tuple[str, ...] = ()
 
-    def epochs(self, parameters, device, resume):
+    def epochs(self, parameters, device, resume, *, halved=False):
         habit = parameters["pretext/batch_size"]
         for epoch in range(1 if resume is None else resume["epoch"] + 1, self.max_epochs + 1):
             if habit == SLOW:
@@ -51,6 +51,9 @@ class CurveJob:
                 np.eye(2, dtype=np.int64),
                 lambda e=epoch: Snapshot({}, {}, {"epoch": e}),
             )
+
+    def symptom(self, result):
+        return ""
 
     def figures(self):
         return {}

@@ -229,7 +229,7 @@ def test_a_full_disk_ends_the_sweep_with_one_message(curve_plan, listener, monke
 
 
 def test_a_sweep_in_which_nothing_works_fails(curve_plan, listener, monkeypatch):
-    def epochs(self, parameters, device, resume):
+    def epochs(self, parameters, device, resume, *, halved=False):
         raise RuntimeError("no")
         yield
 

@@ -329,7 +329,7 @@ def test_half_the_micro_batch_is_the_same_experiment(small_pretext, pool, split)
     assert halved[0].micro_batch * 2 == whole[0].micro_batch
     for one, other in zip(whole, halved, strict=True):
         assert other.metrics["train_loss"] == pytest.approx(one.metrics["train_loss"], rel=1e-4)
-    state = next(iter(run(config, pool, split))).snapshot().resume
+    state = run(config, pool, split, stop=1)[0].snapshot().resume
     (last,) = run(config, pool, split, halved=True, resume=state)[-1:]
     assert last.metrics["val_loss"] == pytest.approx(whole[-1].metrics["val_loss"], rel=1e-4)
 
