@@ -4,21 +4,21 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 
 from ecgtune.config import Scalar
-from ecgtune.space.parameters import Float, Int, Parameter, is_active
+from ecgtune.space.parameters import Categorical, Float, Int, Parameter, is_active
 
 
 def values_of(parameter: Parameter) -> list[Scalar] | None:
     """The values that a parameter can have, in their order; None where they are a continuum."""
     match parameter:
-        case Float(step=None):
-            return None
         case Float(low=low, high=high, step=float(step)):
             count = math.floor((high - low) / step + 1e-9) + 1
             return [low + number * step for number in range(count)]
         case Int(low=low, high=high, step=step):
             return list(range(low, high + 1, step))
+        case Categorical(choices=choices):
+            return list(choices)
         case _:
-            return list(parameter.choices)
+            return None
 
 
 def continuous(parameters: Sequence[Parameter]) -> list[str]:

@@ -7,21 +7,22 @@ does neither.
 
 import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import optuna
 from optuna.storages import JournalStorage
-from optuna.trial import TrialState
+from optuna.trial import TrialState, create_trial
 
 from ecgtune.config import Scalar
 from ecgtune.files import storage_errors
 from ecgtune.space import SearchSpace
 from ecgtune.sweep.events import TrialState as State
+from ecgtune.sweep.first_points import FirstPoint, first_points
 from ecgtune.sweep.journal import BlockJournal
-from ecgtune.sweep.sampling import SEARCHERS, default_point, suggest
+from ecgtune.sweep.proposals import Proposals
+from ecgtune.sweep.sampling import distributions, suggest
 
 _TOLD: dict[State, TrialState] = {
     "COMPLETE": TrialState.COMPLETE,
@@ -60,9 +61,18 @@ class SweepStudy:
         space: what to draw from, and how.
         num_samples: trials to hand out in all.
         seed: of the sampler.
+        winners: of earlier sweeps; they are tried after the default configuration, before the sampler decides.
     """
 
-    def __init__(self, journal: Path, space: SearchSpace, *, num_samples: int, seed: int) -> None:
+    def __init__(
+        self,
+        journal: Path,
+        space: SearchSpace,
+        *,
+        num_samples: int,
+        seed: int,
+        winners: Sequence[FirstPoint] = (),
+    ) -> None:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         # `group` and the metric's name are experimental in Optuna only in that their spelling may change.
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
@@ -70,7 +80,6 @@ class SweepStudy:
         self._num_samples = num_samples
         self._journal = journal
         settings = space.settings
-        known = journal.exists()
         with storage_errors(journal.parent):
             self._file = BlockJournal(journal)
             self._study = optuna.create_study(
@@ -79,12 +88,10 @@ class SweepStudy:
                 direction="minimize" if settings.mode == "min" else "maximize",
                 load_if_exists=True,
             )
-            if not known:
+            if self._study.metric_names is None:
                 self._study.set_metric_names([settings.metric])
-                point = default_point(space)
-                if point is not None:
-                    self._study.enqueue_trial(point, user_attrs={"origin": "default configuration"})
-        self._seed = seed
+            self._enqueue(first_points(space, winners))
+        self._proposals = Proposals(space, seed)
         self._open: dict[str, optuna.Trial] = {}
         running = self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
         self._unfinished = list(running)
@@ -96,21 +103,32 @@ class SweepStudy:
         Trials that an earlier run left unfinished come first.
         """
         with storage_errors(self._journal.parent):
-            if self._unfinished:
-                frozen = self._unfinished.pop(0)
-                self._seed_sampler(frozen.number)
-                self._reported[f"{frozen.number:05d}"] = set(frozen.intermediate_values)
-                trial = optuna.Trial(self._study, frozen._trial_id)
-            else:
-                number = len(self._handed_out())
-                if number >= self._num_samples:
-                    return None
-                self._seed_sampler(number)
-                trial = self._study.ask()
+            trial = self._reopen(self._unfinished.pop(0)) if self._unfinished else self._new()
+            if trial is None:
+                return None
             trial_id = f"{trial.number:05d}"
             self._open[trial_id] = trial
             with self._file.block():
                 return trial_id, suggest(trial, self._space)
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether `ask` will give a trial that an earlier run left unfinished."""
+        return bool(self._unfinished)
+
+    def set_aside(self, trial_id: str) -> None:
+        """Leave a paused trial of an earlier run to its scheduler: `ask` does not give it any more."""
+        for frozen in self._unfinished:
+            if frozen.number == int(trial_id):
+                self._unfinished.remove(frozen)
+                self._reopen(frozen)
+                return
+
+    def _reopen(self, frozen: optuna.trial.FrozenTrial) -> optuna.Trial:
+        trial_id = f"{frozen.number:05d}"
+        self._reported[trial_id] = set(frozen.intermediate_values)
+        self._open[trial_id] = optuna.Trial(self._study, frozen._trial_id)
+        return self._open[trial_id]
 
     def report(self, trial_id: str, scores: Mapping[int, float]) -> None:
         """Tell some epochs' scores; one that is not finite, or was told before a restart, is left out."""
@@ -135,9 +153,27 @@ class SweepStudy:
                 trial.set_user_attr("reason", reason)
             self._study.tell(trial, score if state == "COMPLETE" else None, state=_TOLD[state])
 
-    def _seed_sampler(self, number: int) -> None:
-        draw = int(np.random.SeedSequence([self._seed, number]).generate_state(1)[0])
-        self._study.sampler = SEARCHERS[self._space.settings.searcher](draw)
+    def _new(self) -> optuna.Trial | None:
+        earlier = self._handed_out()
+        number = len(earlier)
+        if number >= self._num_samples:
+            return None
+        if len(self._study.get_trials(deepcopy=False)) > number:
+            return self._study.ask()
+        point = self._proposals.propose(number, earlier)
+        if point is None:
+            return None
+        # All at once, so that no kill leaves a trial without its parameters.
+        found = distributions(self._space, point)
+        self._study.add_trial(create_trial(state=TrialState.RUNNING, params=point, distributions=found))
+        return optuna.Trial(self._study, self._study.get_trials(deepcopy=False)[number]._trial_id)
+
+    def _enqueue(self, chosen: Sequence[FirstPoint]) -> None:
+        """Enqueue the points that are not, unless the sampler has had its say already."""
+        known = self._study.get_trials(deepcopy=False)
+        if all("origin" in trial.user_attrs for trial in known):
+            for point in chosen[len(known) :]:
+                self._study.enqueue_trial(dict(point.values), user_attrs={"origin": point.origin})
 
     def stored(self) -> list[StoredTrial]:
         """The trials handed out so far, in their order."""

@@ -5,7 +5,8 @@ import pytest
 
 from ecgtune.config import PretextConfig, parameters
 from ecgtune.space import Categorical, Float, Int, find_space, read_space
-from ecgtune.sweep.sampling import SEARCHERS, default_point
+from ecgtune.sweep.points import default_point
+from ecgtune.sweep.sampling import SEARCHERS
 from ecgtune.sweep.study import SweepStudy
 
 LR = Float("pretext/adam/lr", 1e-5, 1e-1, log=True)
