@@ -197,7 +197,8 @@ def test_disk(tiny, tmp_path):
     module = importlib.import_module("disk")
     data = tiny(tmp_path / "data", 20, 5).folder
     found = module.measure(data, 4, 1, 3)
-    assert (found["trials"], found["models"]) == (4, 1)
+    assert (found["trials"], found["models"], found["removed"]) == (4, 1, 3)
+    assert found["removed_bytes"] == 3 * found["parts_bytes"]["models"] / 2
     # The kept trial's model and its copy in best/.
     assert 2 * 2.6e6 < found["parts_bytes"]["models"] < 2 * 2.8e6
     assert found["end_bytes"] == sum(found["parts_bytes"].values()) < found["peak_bytes"]
