@@ -22,6 +22,8 @@ from ecgtune.training.removed import weights
 Kind: TypeAlias = Literal["weights", "state", "leftover", "lock", "sweep"]
 # A writer that is younger may be at work.
 _LEFTOVER_SECONDS = 86_400
+# The others run, or wait to be taken up again.
+_ENDED = ("COMPLETE", "PRUNED", "FAILED")
 # As `ecgtune.files` names what is not whole yet, and what it has just replaced.
 _LEFTOVER = re.compile(r"\.(?P<name>.+)\.[a-z0-9_]{8}(\.old)?")
 
@@ -161,9 +163,7 @@ def _scores(folder: SweepFolder, metric: str) -> dict[str, float | None]:
     if not folder.trials_table.is_file():
         return {}
     rows = csv.DictReader(folder.trials_table.read_text(encoding="utf-8").splitlines())
-    return {
-        row["trial_id"]: float(row[metric]) if row.get(metric) else None for row in rows if row["state"] != "RUNNING"
-    }
+    return {row["trial_id"]: float(row[metric]) if row.get(metric) else None for row in rows if row["state"] in _ENDED}
 
 
 def _leftovers(folder: SweepFolder) -> Iterator[Item]:

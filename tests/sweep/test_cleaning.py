@@ -95,6 +95,15 @@ def test_states_of_trials_that_have_ended(folder, references):
     assert [path.parent.name for path in folder.path.rglob("state.pt*")] == ["00003", "00003"]
 
 
+@pytest.mark.parametrize("state", ["RUNNING", "PAUSED"])
+def test_a_trial_that_may_be_resumed_stays_as_it_is(folder, references, state):
+    folder.trials_table.write_text(TABLE.replace("PRUNED,asha", f"{state},"))
+    (folder.trial("00001") / "state.pt").write_bytes(b"state")
+    clean(find(folder, references, 1), references)
+    assert with_weights(folder) == {"00001", "00003", "00004"}
+    assert (folder.trial("00001") / "state.pt").exists()
+
+
 def test_leftovers_of_writers_that_died(folder, references):
     trial = folder.trial("00000")
     torn = aged(folder.path / ".trials.csv.abcd_123")
