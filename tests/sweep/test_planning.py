@@ -1,5 +1,6 @@
 """From what was asked for to a plan, on small data sets and an encoder that was not trained."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from ecgtune.sweep.emotion_job import open_emotion
 from ecgtune.sweep.folder import SweepFolder
 from ecgtune.sweep.plan import Resources, definition
 from ecgtune.sweep.planning import plan_again, plan_emotion, plan_pretext
+from ecgtune.sweep.resuming import require_same
 from tests.evaluation.conftest import write_encoder
 
 OWN = {"pretext": {"metric": "val_loss", "mode": "min"}, "emotion": {"metric": "val_auc", "mode": "max"}}
@@ -63,6 +65,16 @@ def test_a_sweep_is_planned_again_from_its_file(pretext):
     assert plan_again(plan.folder, Resources(), None).space.settings == plan.space.settings
     with pytest.raises(ConfigError, match="--num-samples 3 is below the 4 that it was begun with"):
         plan_again(plan.folder, Resources(), 3)
+
+
+def test_how_many_models_are_kept_is_no_part_of_what_a_sweep_is(pretext):
+    plan = pretext()
+    assert plan_again(plan.folder, Resources(), None).resources.keep is None
+    plan.folder.write(definition(replace(plan, resources=Resources(keep=7))))
+    assert plan_again(plan.folder, Resources(), None).resources.keep == 7
+    other = plan_again(plan.folder, Resources(keep=1), None)
+    assert other.resources.keep == 1
+    require_same(plan.folder, other)
 
 
 def test_the_emotion_stage_takes_the_data_of_the_pretext_sweep(pretext, tmp_path, make_dataset):

@@ -2,6 +2,7 @@
 
 import errno
 import math
+import sys
 import time
 from pathlib import Path
 
@@ -10,9 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecgtune.errors import StorageError
+from ecgtune.sweep.block import EpochReport
 from ecgtune.sweep.folder import SweepFolder
 from ecgtune.sweep.promote import promote
+from ecgtune.sweep.record import SweepRecord
 from ecgtune.sweep.retention import Retention, beyond, remove_weights
+from ecgtune.sweep.study import SweepStudy
+from ecgtune.sweep.tensorboard import SweepBoard
 from ecgtune.sweep.trial import better
 from ecgtune.training.removed import removal_note
 
@@ -181,3 +186,47 @@ def test_a_refusal_of_the_disk_is_told_as_one(folder, monkeypatch):
     with pytest.raises(StorageError, match="cannot write below"):
         remove_weights(folder, "00000", 1)
     assert {file.name for file in model.iterdir()} >= set(WEIGHTS)
+
+
+def opened(plan, listener, keep):
+    settings = plan.space.settings
+    study = SweepStudy(plan.folder.study, plan.space, num_samples=settings.num_samples, seed=0)
+    board = SweepBoard(plan.folder.tensorboard, plan.space.parameters, ["val_loss"])
+    return study, SweepRecord(
+        plan.folder, plan.space, study, board, listener, classes=("a", "b"), max_epochs=1, keep=keep
+    )
+
+
+def test_the_record_applies_it_at_each_end_and_after_a_restart(curve_plan, listener, monkeypatch):
+    plan = curve_plan(num_samples=5)
+    plan.folder.path.mkdir(parents=True)
+    plan.folder.write({"created": "2026"})
+    study, record = opened(plan, listener, keep=2)
+
+    def run(trial_id, parameters, loss):
+        record.started(trial_id, parameters)
+        write_model(plan.folder, trial_id)
+        epoch = EpochReport(1, 1e-3, {"val_loss": loss, "train_loss": loss}, 0.0, 1.0, [[1, 0], [0, 1]])
+        record.report(trial_id, {"epochs": [epoch], "failure": "", "message": "", "warning": ""})
+
+    for loss, kept in ((0.5, {0}), (0.7, {0, 1}), (0.3, {0, 2})):
+        trial_id, parameters = study.ask()
+        run(trial_id, parameters, loss)
+        record.finished(trial_id)
+        assert with_weights(plan.folder) == {f"{number:05d}" for number in kept}
+        assert f'"trial": "0000{2 if loss == 0.3 else 0}"' in (plan.folder.best / "model.json").read_text()
+    # The driver dies after the study was told of a trial's end and before the rest; another trial still runs.
+    monkeypatch.setattr(Retention, "ended", lambda *given: sys.exit("killed"))
+    with pytest.raises(SystemExit):
+        trial_id, parameters = study.ask()
+        run(trial_id, parameters, 0.9)
+        record.finished(trial_id)
+    trial_id, parameters = study.ask()
+    run(trial_id, parameters, 0.8)
+    monkeypatch.undo()
+    assert with_weights(plan.folder) == {"00000", "00002", "00003", "00004"}
+    _, again = opened(plan, listener, keep=1)
+    (plan.folder.trial("00003") / "state.pt").write_bytes(b"state")
+    again.restore()
+    assert with_weights(plan.folder) == {"00002", "00004"}
+    assert not list(plan.folder.path.rglob("state.pt"))
