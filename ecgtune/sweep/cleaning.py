@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from ecgtune.errors import InputError
-from ecgtune.files import storage_errors
+from ecgtune.files import folder_size, storage_errors
 from ecgtune.sweep.folder import SweepFolder
 from ecgtune.sweep.keeper import STATE
 from ecgtune.sweep.lock import driving, owner
@@ -108,8 +108,7 @@ def find_entirely(folders: Collection[SweepFolder], references: References) -> l
                 f"{folder.name} is needed by {', '.join(standing)}, which would stand on nothing without it. Name "
                 "what needs it as well, or leave out --entirely to remove only what is not needed."
             )
-        size = sum(file.stat().st_size for file in folder.path.rglob("*") if file.is_file())
-        found.append(Cleaning(folder, 0, (Item("sweep", folder.path, size),)))
+        found.append(Cleaning(folder, 0, (Item("sweep", folder.path, folder_size(folder.path)),)))
     return found
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ecgtune.files import folder_size
 from ecgtune.sweep.folder import SweepFolder
 from ecgtune.sweep.lock import Owner, owner
 from ecgtune.sweep.resuming import read_epochs
@@ -108,7 +109,7 @@ def overview(folder: SweepFolder) -> SweepOverview:
             if row["state"] == "RUNNING"
         ),
         best=_best(rows, epochs, settings["metric"], settings["mode"]),
-        size=sum(file.stat().st_size for file in folder.path.rglob("*") if file.is_file()),
+        size=folder_size(folder.path),
     )
 
 

@@ -1,5 +1,7 @@
 """How a sweep stands, from its files."""
 
+import os
+
 import pytest
 
 from ecgtune.errors import InputError
@@ -76,6 +78,26 @@ def test_a_sweep_that_has_only_begun(folder):
     folder.epochs_table.unlink()
     found = overview(folder)
     assert (found.n_ended, found.running, found.best) == (0, (), None)
+
+
+def test_a_file_or_folder_that_goes_while_it_is_weighed_counts_nothing(folder, monkeypatch):
+    (folder.path / ".best.abcdefgh").mkdir()
+    (folder.path / ".best.abcdefgh" / "model.json").write_text("{}")
+    (folder.path / "trials.csv.new").write_text("x")
+    expected = overview(folder).size - len("{}x")
+
+    def goes(call):
+        def late(path, *given, **more):
+            if str(path).endswith((".best.abcdefgh", "trials.csv.new")):
+                raise FileNotFoundError(path)
+            return call(path, *given, **more)
+
+        return late
+
+    # Between the moment in which it is listed and that in which it is looked at.
+    for name in ("scandir", "lstat", "stat"):
+        monkeypatch.setattr(os, name, goes(getattr(os, name)))
+    assert overview(folder).size == expected
 
 
 def test_something_else_is_no_sweep(tmp_path):
