@@ -43,6 +43,13 @@ Keep: TypeAlias = Annotated[
         help="The models of so many trials are kept, the best; of others the card and predictions stay. Default: 3.",
     ),
 ]
+WarmStart: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--warm-start",
+        help="An earlier sweep of the stage, whose best configurations are tried first; may be given several times.",
+    ),
+]
 Overwrite: TypeAlias = Annotated[bool, typer.Option("--overwrite", help="Replace a sweep of the same name.")]
 Resume: TypeAlias = Annotated[
     bool,

@@ -50,6 +50,7 @@ def pretext(
     convolution: options.Convolution = None,
     address: options.Address = None,
     keep: options.Keep = None,
+    warm_start: options.WarmStart = None,
     overwrite: options.Overwrite = False,
     resume: options.Resume = False,
 ) -> None:
@@ -59,8 +60,9 @@ def pretext(
     """
     resources = partial(_resources, address, cpus_per_trial, gpus_per_trial, max_concurrent, convolution, keep)
     if resume:
+        given: dict[str, object]
         given = {"--data": data, "--space": space, "--max-epochs": max_epochs, "--seed": seed, "--hold-out": hold_out}
-        given |= {"--overwrite": overwrite or None, "--convolution": convolution}
+        given |= {"--overwrite": overwrite or None, "--convolution": convolution, "--warm-start": warm_start}
         _resume(results, name, given, num_samples, resources, address, max_concurrent)
         return
     chosen = _space(space, "pretext", num_samples=num_samples, max_epochs=max_epochs, seed=seed, hold_out=hold_out)
@@ -70,7 +72,8 @@ def pretext(
         from ecgtune.data.generated import generated_dreamer
         from ecgtune.sweep.planning import plan_pretext
 
-        return plan_pretext(folder, chosen, data or [generated_dreamer()], resources())
+        planned = plan_pretext(folder, chosen, data or [generated_dreamer()], resources())
+        return _warm_started(planned, results, warm_start)
 
     _run(plan, address, max_concurrent, overwrite=overwrite)
 
@@ -107,6 +110,7 @@ def emotion(
     convolution: options.Convolution = None,
     address: options.Address = None,
     keep: options.Keep = None,
+    warm_start: options.WarmStart = None,
     overwrite: options.Overwrite = False,
     resume: options.Resume = False,
 ) -> None:
@@ -122,7 +126,7 @@ def emotion(
         given = {"--data": data, "--space": space, "--max-epochs": max_epochs, "--seed": seed, "--folds": folds}
         given |= {"--pretext": pretext, "--target": target, "--threshold": threshold}
         given |= {"--transductive": transductive or None, "--random-encoder": random_encoder or None}
-        given |= {"--overwrite": overwrite or None, "--convolution": convolution}
+        given |= {"--overwrite": overwrite or None, "--convolution": convolution, "--warm-start": warm_start}
         _resume(results, name, given, num_samples, resources, address, max_concurrent)
         return
     chosen = _space(space, "emotion", num_samples=num_samples, max_epochs=max_epochs, seed=seed, folds=folds)
@@ -132,7 +136,7 @@ def emotion(
     def plan() -> "SweepPlan":
         from ecgtune.sweep.planning import plan_emotion
 
-        return plan_emotion(
+        planned = plan_emotion(
             folder,
             chosen,
             data,
@@ -144,6 +148,7 @@ def emotion(
             fewer_folds=folds is None,
             random_weights=random_encoder,
         )
+        return _warm_started(planned, results, warm_start)
 
     _run(plan, address, max_concurrent, overwrite=overwrite)
 
@@ -154,6 +159,14 @@ def _space(wanted: str | None, stage: Stage, **given: float | None) -> "SearchSp
 
     space = read_space(find_space(wanted or stage, stage), stage)
     return replace(space, settings=override(space.settings, **given))
+
+
+def _warm_started(plan: "SweepPlan", results: Path, names: list[str] | None) -> "SweepPlan":
+    if not names:
+        return plan
+    from ecgtune.sweep.warm_start import warm_started
+
+    return warm_started(plan, results, names)
 
 
 def _folder(results: Path, name: str | None, stage: Stage, overwrite: bool) -> "SweepFolder":

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 
 from ecgtune.config import Scalar
 from ecgtune.space.parameters import Categorical, Float, Int, Parameter, is_active
@@ -12,7 +13,8 @@ def values_of(parameter: Parameter) -> list[Scalar] | None:
     match parameter:
         case Float(low=low, high=high, step=float(step)):
             count = math.floor((high - low) / step + 1e-9) + 1
-            return [low + number * step for number in range(count)]
+            # In decimals, as they are written: 3 steps of 0.1 are 0.3.
+            return [float(Decimal(str(low)) + number * Decimal(str(step))) for number in range(count)]
         case Int(low=low, high=high, step=step):
             return list(range(low, high + 1, step))
         case Categorical(choices=choices):

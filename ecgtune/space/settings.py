@@ -42,7 +42,8 @@ class SweepSettings:
         mode: its direction.
         num_samples: trials.
         max_epochs: the most a trial may run.
-        searcher: `tpe` (Bergstra et al. 2011, as in Optuna) or `random`.
+        searcher: `tpe` (Bergstra et al. 2011) and `gp` (a Gaussian process), as in Optuna; `cmaes` (Hansen 2016) for
+            numbers that are always in play, others at random; `random`; `grid`, every point once.
         scheduler: `asha` (Li et al. 2020) stops trials that lag behind at a rung; `asha_promote` pauses all there
             and goes on with the best; `pasha` (Bohdal et al. 2023) adds rungs only while they change the ranking;
             `hyperband` (Li et al. 2018) runs brackets of `asha`; `median` (Golovin et al. 2017) stops what is below
@@ -60,7 +61,7 @@ class SweepSettings:
     mode: Mode
     num_samples: int = number(20, 1, 1_000_000)
     max_epochs: int = number(100, 1, 1_000_000)
-    searcher: Literal["tpe", "random"] = choice("tpe", "tpe", "random")
+    searcher: Literal["tpe", "gp", "cmaes", "random", "grid"] = choice("tpe", "tpe", "gp", "cmaes", "random", "grid")
     scheduler: Literal["asha", "asha_promote", "pasha", "hyperband", "median", "none"] = choice(
         "asha", "asha", "asha_promote", "pasha", "hyperband", "median", "none"
     )

@@ -1,29 +1,14 @@
 """What a sweep tries first: the default configuration, and what won in earlier sweeps."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 from optuna.samplers import RandomSampler
 
-from ecgtune.config import Scalar
 from ecgtune.space import SearchSpace
-from ecgtune.sweep.points import default_point, point_key
+from ecgtune.sweep.points import FirstPoint, default_point, point_key
 from ecgtune.sweep.sampling import draw
 from ecgtune.sweep.seen import SeenStudy
-
-
-@dataclass(frozen=True)
-class FirstPoint:
-    """A configuration to begin with.
-
-    Args:
-        origin: where it comes from.
-        values: of the parameters, without the fixed ones.
-    """
-
-    origin: str
-    values: Mapping[str, Scalar]
 
 
 def first_points(space: SearchSpace, winners: Sequence[FirstPoint]) -> list[FirstPoint]:

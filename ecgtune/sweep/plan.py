@@ -10,6 +10,7 @@ from ecgtune.space import SearchSpace, as_toml
 from ecgtune.sweep.folder import SweepFolder
 from ecgtune.sweep.job import Job
 from ecgtune.sweep.paths import job_content, portable
+from ecgtune.sweep.points import FirstPoint, winners_content
 from ecgtune.sweep.provenance import machine, versions
 
 
@@ -51,6 +52,7 @@ class SweepPlan:
         notes: what the user should know before it starts.
         lineage: for the emotion stage, where the pretext model comes from.
         command: what the user typed.
+        winners: of earlier sweeps, tried first.
     """
 
     folder: SweepFolder
@@ -60,6 +62,7 @@ class SweepPlan:
     notes: tuple[str, ...] = ()
     lineage: dict[str, Any] | None = None
     command: str = ""
+    winners: tuple[FirstPoint, ...] = ()
 
 
 def definition(plan: SweepPlan) -> dict[str, Any]:
@@ -84,4 +87,6 @@ def definition(plan: SweepPlan) -> dict[str, Any]:
         "machine": machine(),
         "versions": versions(),
     }
+    if plan.winners:
+        content["winners"] = winners_content(plan.winners)
     return content if plan.lineage is None else content | {"pretext": plan.lineage}

@@ -12,10 +12,12 @@ from ecgtune.data.store import load_dataset
 from ecgtune.errors import ConfigError, InputError
 from ecgtune.space import SearchSpace, override, space_from
 from ecgtune.sweep.emotion_job import EmotionJob, open_emotion
+from ecgtune.sweep.finite import require_searchable, shortage_of_points
 from ecgtune.sweep.folder import SweepFolder
 from ecgtune.sweep.lineage import require_same_encoder
 from ecgtune.sweep.paths import job_entries, portable
 from ecgtune.sweep.plan import Resources, SweepPlan
+from ecgtune.sweep.points import winners_from
 from ecgtune.sweep.pretext_job import PretextJob, open_pretext
 from ecgtune.training.checkpoint import ENCODER, load_card
 from ecgtune.training.emotion_data import seen_by
@@ -29,6 +31,7 @@ def plan_pretext(folder: SweepFolder, space: SearchSpace, data: Sequence[Path], 
     Raises:
         DataError: a data set cannot be used, or too few people remain.
     """
+    require_searchable(space)
     settings = space.settings
     held_out: list[str] = []
     notes = []
@@ -51,7 +54,7 @@ def plan_pretext(folder: SweepFolder, space: SearchSpace, data: Sequence[Path], 
         convolution=choose_path(resources.convolution, resources.device),
     )
     open_pretext(job)
-    return SweepPlan(folder, space, job, resources, tuple(notes))
+    return SweepPlan(folder, space, job, resources, (*notes, *shortage_of_points(space)))
 
 
 def plan_emotion(
@@ -84,6 +87,7 @@ def plan_emotion(
     Raises:
         InputError: data, model, target and threshold do not fit together.
     """
+    require_searchable(space)
     settings = space.settings
     chosen = data if data is not None else _data_of(model)
     dataset = load_dataset(chosen)
@@ -122,7 +126,8 @@ def plan_emotion(
         f"{job.target} > {job.threshold:g}: {len(opened.folds)} folds by person, "
         f"{len(opened.validated)} people to validate on."
     )
-    return SweepPlan(folder, space, job, resources, (task, *notes, *opened.notes), lineage)
+    notes += [*opened.notes, *shortage_of_points(space)]
+    return SweepPlan(folder, space, job, resources, (task, *notes), lineage)
 
 
 def plan_again(folder: SweepFolder, resources: Resources, num_samples: int | None) -> SweepPlan:
@@ -143,14 +148,15 @@ def plan_again(folder: SweepFolder, resources: Resources, num_samples: int | Non
             )
         space = replace(space, settings=override(space.settings, num_samples=num_samples))
     job = job_entries(content["job"], folder)
+    notes, winners = shortage_of_points(space), winners_from(content.get("winners", []))
     if space.settings.stage == "pretext":
         pretext = PretextJob(**job)
         open_pretext(pretext)
-        return SweepPlan(folder, space, pretext, resources)
+        return SweepPlan(folder, space, pretext, resources, notes, winners=winners)
     emotion = EmotionJob(**job)
     require_same_encoder(folder, content)
     open_emotion(emotion)
-    return SweepPlan(folder, space, emotion, resources, lineage=content["pretext"])
+    return SweepPlan(folder, space, emotion, resources, notes, content["pretext"], winners=winners)
 
 
 def _data_of(model: Path) -> Path:

@@ -1,12 +1,36 @@
 """Configurations as points of a search space: which lie in it, and which are the same."""
 
-from collections.abc import Mapping
-from typing import TypeAlias
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 from ecgtune.config import STAGE_CONFIGS, Scalar, parameters
 from ecgtune.space import Categorical, Float, Int, Parameter, SearchSpace, is_active
 
 Key: TypeAlias = tuple[tuple[str, float | None], ...]
+
+
+@dataclass(frozen=True)
+class FirstPoint:
+    """A configuration, or a part of one, that a sweep begins with.
+
+    Args:
+        origin: where it comes from.
+        values: of the parameters, without the fixed ones.
+    """
+
+    origin: str
+    values: Mapping[str, Scalar]
+
+
+def winners_content(winners: Sequence[FirstPoint]) -> list[dict[str, Any]]:
+    """Winners of earlier sweeps as `sweep.toml` has them."""
+    return [{"origin": winner.origin, "parameters": dict(winner.values)} for winner in winners]
+
+
+def winners_from(content: Sequence[Mapping[str, Any]]) -> tuple[FirstPoint, ...]:
+    """Winners as `winners_content` wrote them."""
+    return tuple(FirstPoint(str(each["origin"]), each["parameters"]) for each in content)
 
 
 def default_point(space: SearchSpace) -> dict[str, Scalar] | None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from itertools import islice
 
 import numpy as np
 from optuna.samplers import BaseSampler, RandomSampler
@@ -10,14 +9,12 @@ from optuna.trial import FrozenTrial
 
 from ecgtune.config import Scalar
 from ecgtune.space import SearchSpace
-from ecgtune.space.grid import continuous, points
+from ecgtune.sweep.finite import listed_points
 from ecgtune.sweep.points import Key, point_key
 from ecgtune.sweep.sampling import SEARCHERS, TAKES_RANKS, draw
 from ecgtune.sweep.schedulers import SCHEDULERS
 from ecgtune.sweep.seen import SeenStudy, by_rank, honest
 
-# A space with more points is not listed.
-MOST_POINTS = 100_000
 # So often the searcher is asked for something new; it may be certain of what it wants.
 _SEARCHER_DRAWS = 5
 # A space that has so many points that it cannot be listed is not exhausted by as many random draws.
@@ -97,11 +94,3 @@ class Proposals:
         if trial.number not in self._keys:
             self._keys[trial.number] = point_key(self._space, trial.params)
         return self._keys[trial.number]
-
-
-def listed_points(space: SearchSpace) -> list[dict[str, Scalar]] | None:
-    """All points of a space; None where they are a continuum, or more than `MOST_POINTS`."""
-    if continuous(space.parameters):
-        return None
-    listed = list(islice(points(space.parameters, space.fixed), MOST_POINTS + 1))
-    return listed if len(listed) <= MOST_POINTS else None

@@ -19,8 +19,9 @@ from ecgtune.config import Scalar
 from ecgtune.files import storage_errors
 from ecgtune.space import SearchSpace
 from ecgtune.sweep.events import TrialState as State
-from ecgtune.sweep.first_points import FirstPoint, first_points
+from ecgtune.sweep.first_points import first_points
 from ecgtune.sweep.journal import BlockJournal
+from ecgtune.sweep.points import FirstPoint
 from ecgtune.sweep.proposals import Proposals
 from ecgtune.sweep.sampling import distributions, suggest
 
