@@ -39,10 +39,9 @@ class CurveTable:
         """The best score of any epoch of any configuration."""
         return float(np.nanmax(self.scores))
 
-    @property
-    def target(self):
-        """1 % from the best, relative to it."""
-        return self.best - 0.01 * abs(self.best)
+    def target(self, percent=1):
+        """So many per cent from the best, relative to it."""
+        return self.best - percent / 100 * abs(self.best)
 
     def row(self, parameters):
         """The row of a configuration; fixed parameters may be among them."""

@@ -39,7 +39,7 @@ def test_a_table_is_read_with_higher_scores_better(curves):
     table = importlib.import_module("curve_table").read_table(curves)
     assert table.scores.shape == table.seconds.shape == (6, 3)
     assert table.best == pytest.approx(-0.97)
-    assert table.target == pytest.approx(-0.9797)
+    assert table.target() == pytest.approx(-0.9797)
     assert table.row({"emotion/batch_size": 64, "emotion/features": "standardised", "emotion/loss": "sigmoid"}) == 3
     assert np.isnan(table.scores[5, 1:]).all()
     assert table.seconds[5].tolist() == [6.0, 6.0, 6.0]
@@ -69,7 +69,7 @@ def test_replayed_time_is_that_of_the_workers_side_by_side(curves):
     # Row 1 (2 s an epoch) and row 2 (3 s) begin; row 0 (1 s) follows row 1, and has the best score at its end.
     assert found.times.tolist() == [2.0, 4.0, 6.0, 7.0, 8.0, 9.0]
     assert found.scores == pytest.approx([-1.09, -1.08, -1.07, -0.99, -0.98, -0.97])
-    assert found.reached(table.target) == 9.0
+    assert found.reached(table.target()) == 9.0
     assert (found.end, found.trials, found.distinct) == (100.0, 3, 3)
 
 
@@ -102,7 +102,7 @@ def test_epochs_that_were_trained_before_can_be_free(curves):
 def test_runs_end_at_the_horizon_and_are_cut_short_at_the_most_trials(curves):
     module, table = importlib.import_module("replay"), importlib.import_module("curve_table").read_table(curves)
     found = module.replay(table, InOrder((4, 3), (3, 3)), workers=1, horizon=12.0)
-    assert (found.epochs, found.end, found.reached(table.target)) == (2, 12.0, float("inf"))
+    assert (found.epochs, found.end, found.reached(table.target())) == (2, 12.0, float("inf"))
     found = module.replay(table, InOrder((4, 1), (3, 1), (2, 1)), workers=1, horizon=100.0, max_trials=2)
     assert (found.epochs, found.end) == (2, 9.0)
 
@@ -140,7 +140,7 @@ def test_the_comparison_runs_every_kind_of_method_and_is_shown(curves, tmp_path,
     assert found["clairvoyant"] == 3.0
     assert found["horizon"] == sum(3.0 * seconds for seconds in range(1, 7)) / 2
     for entry in found["methods"].values():
-        assert len(entry["reached"]) == 3
+        assert len(entry["reached"]["5"]) == 3
         assert entry["distinct"] <= 6
     assert found["methods"][methods.DEFAULT]["censored"] == 0
     (tmp_path / "README.md").write_text(f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n")
@@ -159,5 +159,5 @@ def test_a_ratio_of_times_has_an_interval_around_it():
     middle, low, high = ratio(20 + rng.random(50), 10 + rng.random(50))
     assert low < middle < high
     assert 1.9 < low < high < 2.0
-    entry = {"reached": [1.0, None], "ends": [9.0, 9.0]}
+    entry = {"reached": {"1": [1.0, None]}, "ends": [9.0, 9.0]}
     assert importlib.import_module("search_report").charged(entry).tolist() == [1.0, 9.0]
