@@ -198,7 +198,8 @@ def test_disk(tiny, tmp_path):
     data = tiny(tmp_path / "data", 20, 5).folder
     found = module.measure(data, 4, 1, 3)
     assert (found["trials"], found["models"], found["removed"]) == (4, 1, 3)
-    assert found["removed_bytes"] == 3 * found["parts_bytes"]["models"] / 2
+    # Batch norm makes a model a little larger.
+    assert found["removed_bytes"] == pytest.approx(3 * found["parts_bytes"]["models"] / 2, rel=0.02)
     # The kept trial's model and its copy in best/.
     assert 2 * 2.6e6 < found["parts_bytes"]["models"] < 2 * 2.8e6
     assert found["end_bytes"] == sum(found["parts_bytes"].values()) < found["peak_bytes"]
