@@ -18,6 +18,8 @@ class Dispatcher:
 
     def __init__(self, study: SweepStudy, record: SweepRecord, scheduler: Scheduler, sign: float) -> None:
         self._study, self._record, self._scheduler = study, record, scheduler
+        # Trial -> the epochs it had when it was handed out the last time.
+        self._handed_out: dict[str, int] = {}
         verdicts = {each: scheduler.tell(each, epoch, sign * score) for each, epoch, score in record.history}
         for trial_id in record.trials:
             scheduler.ended(trial_id)
@@ -25,8 +27,25 @@ class Dispatcher:
             if verdicts.get(trial_id) is Verdict.PAUSE:
                 record.paused(trial_id)
 
+    @property
+    def busy(self) -> bool:
+        """Whether any trial is being trained, or has been handed out and is about to be."""
+        return self._record.running or any(self._starting(each, epochs) for each, epochs in self._handed_out.items())
+
+    def _starting(self, trial_id: str, epochs: int) -> bool:
+        """Whether no worker has begun yet with a trial that was handed out after so many epochs."""
+        trial = self._record.trials.get(trial_id)
+        return trial is None or (trial.state == "PAUSED" and trial.epochs == epochs)
+
     def next(self) -> tuple[str, dict[str, Scalar]] | None:
-        """A trial and its parameters; None where there is none, now or, if none runs any more, for ever."""
+        """A trial and its parameters; None where there is none: now while it is busy, else for ever."""
+        following = self._next()
+        if following is not None:
+            trial = self._record.trials.get(following[0])
+            self._handed_out[following[0]] = trial.epochs if trial else 0
+        return following
+
+    def _next(self) -> tuple[str, dict[str, Scalar]] | None:
         if self._study.unfinished:
             return self._study.ask()
         woken = self._scheduler.wake(idle=False)
@@ -35,7 +54,7 @@ class Dispatcher:
         drawn = self._study.ask()
         if drawn is not None:
             return drawn
-        if self._record.running:
+        if self.busy:
             return None
         woken = self._scheduler.wake(idle=True)
         if woken is not None:

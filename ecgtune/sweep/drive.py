@@ -59,7 +59,7 @@ def drive(plan: SweepPlan, observer: SweepObserver, concurrency: int) -> tuple[b
     tuner = tune.Tuner(
         tune.with_resources(trainable, needs),
         tune_config=tune.TuneConfig(
-            search_alg=StudySearcher(sweep.dispatcher, record, interrupt, metric=settings.metric, mode=settings.mode),
+            search_alg=StudySearcher(sweep.dispatcher, interrupt, metric=settings.metric, mode=settings.mode),
             scheduler=ScheduledTrials(
                 scheduler, record, metric=settings.metric, sign=sweep.sign, max_epochs=plan.job.max_epochs
             ),

@@ -7,7 +7,6 @@ from ray.tune.search import Searcher
 
 from ecgtune.sweep.dispatch import Dispatcher
 from ecgtune.sweep.interrupt import Interrupt
-from ecgtune.sweep.record import SweepRecord
 
 
 class StudySearcher(Searcher):
@@ -16,12 +15,9 @@ class StudySearcher(Searcher):
     JSON, because Ray splits the keys of a nested configuration at slashes.
     """
 
-    def __init__(
-        self, dispatcher: Dispatcher, record: SweepRecord, interrupt: Interrupt, *, metric: str, mode: str
-    ) -> None:
+    def __init__(self, dispatcher: Dispatcher, interrupt: Interrupt, *, metric: str, mode: str) -> None:
         super().__init__(metric=metric, mode=mode)
         self._dispatcher = dispatcher
-        self._record = record
         self._interrupt = interrupt
 
     def suggest(self, trial_id: str) -> Any:
@@ -30,7 +26,7 @@ class StudySearcher(Searcher):
         with self._interrupt.keeping_errors():
             following = self._dispatcher.next()
         if following is None:
-            return None if self._record.running and not self._interrupt.stopped else Searcher.FINISHED
+            return None if self._dispatcher.busy and not self._interrupt.stopped else Searcher.FINISHED
         number, parameters = following
         return {"trial_id": number, "parameters": json.dumps(parameters)}
 
