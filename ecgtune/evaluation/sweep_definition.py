@@ -41,8 +41,8 @@ class EmotionSweep:
         settings = self.space.settings
         used = ["each trial's best epoch"]
         if settings.scheduler != "none":
-            used.append(f"the trials that {settings.scheduler.upper()} stopped")
-        if settings.searcher != "random":
+            used.append(f"the trials that {settings.scheduler.upper().replace('_', ' ')} stopped")
+        if settings.searcher not in ("random", "grid"):
             used.append(f"the configurations that {settings.searcher.upper()} proposed")
         return tuple(used)
 
