@@ -90,6 +90,13 @@ def replaced_folder(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
             shutil.rmtree(temporary, ignore_errors=True)
 
 
+def recover_folder(path: Path) -> None:
+    """Bring back a folder that a writer had moved aside, and then died before the new one was in its place."""
+    aside = [each for each in path.parent.glob(f".{path.name}.*.old") if each.is_dir()]
+    if aside and not path.exists():
+        max(aside, key=lambda each: each.stat().st_mtime).rename(path)
+
+
 def refuse_existing(path: Path, *, overwrite: bool) -> None:
     """Refuse to write over a file or folder unless told to.
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from ecgtune.errors import InputError, StorageError
-from ecgtune.files import replaced, replaced_folder, sha256, write_json, write_text
+from ecgtune.files import recover_folder, replaced, replaced_folder, sha256, write_json, write_text
 
 
 def full_disk(*_args, **_kwargs):
@@ -62,3 +62,25 @@ def test_json_refuses_nan(tmp_path: Path):
 def test_sha256(tmp_path: Path):
     (tmp_path / "a").write_bytes(b"abc")
     assert sha256(tmp_path / "a") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_a_folder_moved_aside_by_a_writer_that_died_comes_back(tmp_path):
+    """Between its two moves the old folder lies aside, and the new one beside it."""
+    place, aside = tmp_path / "best", tmp_path / ".best.abc.old"
+    recover_folder(place)
+    assert not place.exists()
+    aside.mkdir()
+    (aside / "a").write_text("old")
+    (tmp_path / ".best.abc").mkdir()
+    recover_folder(place)
+    assert (place / "a").read_text() == "old"
+    assert not aside.exists()
+
+
+def test_a_folder_in_its_place_is_left_alone(tmp_path):
+    place, aside = tmp_path / "best", tmp_path / ".best.abc.old"
+    place.mkdir()
+    aside.mkdir()
+    recover_folder(place)
+    assert place.is_dir()
+    assert aside.is_dir()

@@ -7,6 +7,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from ecgtune.files import recover_folder
 from ecgtune.sweep.block import EpochReport
 from ecgtune.sweep.trial import Mode, better
 from ecgtune.training.result import EpochResult
@@ -37,6 +38,7 @@ class Keeper:
         self._metric, self._mode, self._save = metric, mode, save
         self._unsaved: EpochResult | None = None
         self._written = time.monotonic()
+        recover_folder(folder / "best")
         state, self.warning = newest_state(self._state)
         # A worker before this one may have saved a better epoch than the first ones, which are repeated now.
         self._best = saved_score(folder / "best", metric) if state is None else state["best"]

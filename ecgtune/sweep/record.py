@@ -24,7 +24,7 @@ from ecgtune.sweep.study import SweepStudy
 from ecgtune.sweep.tables import EpochsTable, TrialsTable
 from ecgtune.sweep.tensorboard import SweepBoard
 from ecgtune.sweep.trial import Trial
-from ecgtune.training.state import drop_state
+from ecgtune.training.state import before, drop_state
 
 
 class SweepRecord:
@@ -212,6 +212,8 @@ class SweepRecord:
         if trial_id in self._pausing and trial_id not in self._ends:
             self._pausing.discard(trial_id)
             trial.pause()
+            # Many may be paused, for long.
+            before(self._folder.trial(trial_id) / STATE).unlink(missing_ok=True)
             self._table.write(list(self.trials.values()))
             self._observer.trial_paused(self._view(trial))
             return

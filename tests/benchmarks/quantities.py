@@ -130,10 +130,10 @@ def of_trials(folder, n_trials, searcher):
     def opened():
         study = SweepStudy(sweep.study, space, num_samples=n_trials, seed=0)
         board = SweepBoard(sweep.tensorboard, parameters, ["val_loss"])
-        return SweepRecord(sweep, space, study, board, Silent(), classes=("0", "1"), max_epochs=EPOCHS)
+        return study, SweepRecord(sweep, space, study, board, Silent(), classes=("0", "1"), max_epochs=EPOCHS)
 
-    record, begun = opened(), time.perf_counter()
-    while (following := record.next()) is not None:
+    (study, record), begun = opened(), time.perf_counter()
+    while (following := study.ask()) is not None:
         spent["handing out"] += time.perf_counter() - begun
         begun = time.perf_counter()
         trial_id, given = following
@@ -144,13 +144,13 @@ def of_trials(folder, n_trials, searcher):
             EpochReport(epoch, 1e-3, {"val_loss": score, "train_loss": score}, 0.0, 1.0, [[1, 0], [0, 1]])
             for epoch in range(1, EPOCHS + 1)
         ]
-        record.report(trial_id, {"epochs": reports, "failure": "", "message": ""})
+        record.report(trial_id, {"epochs": reports, "failure": "", "message": "", "warning": ""})
         record.finished(trial_id)
         spent["recording"] += time.perf_counter() - begun
         begun = time.perf_counter()
     record.close()
     begun = time.perf_counter()
-    again = opened()
+    _, again = opened()
     again.restore()
     resuming = time.perf_counter() - begun
     again.close()

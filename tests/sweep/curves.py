@@ -13,6 +13,8 @@ from ecgtune.training.result import EpochResult, Snapshot
 
 # What a trial of the job below does, chosen through its batch size.
 HEALTHY, NAN, BUG, MEMORY, DIES_ONCE, SLOW, DIES, FULL = 8, 16, 32, 64, 128, 256, 512, 1024
+# Memory that suffices for half the micro-batch; predictions that become constant at epoch 2.
+TIGHT, COLLAPSES = 2048, 4096
 
 
 @dataclass(frozen=True)
@@ -30,8 +32,8 @@ class CurveJob:
                 time.sleep(0.2)
             if epoch == 2 and habit == BUG:
                 raise RuntimeError("a bug\nwith details")
-            if epoch == 2 and habit == MEMORY:
-                raise MemoryError
+            if epoch == 2 and (habit == MEMORY or (habit == TIGHT and not halved)):
+                raise MemoryError("there is no more")
             if epoch == 2 and habit == DIES_ONCE and resume is None:
                 os._exit(1)
             if epoch == 3 and habit == DIES:
@@ -41,6 +43,9 @@ class CurveJob:
             loss = abs(math.log10(parameters["pretext/adam/lr"]) + 3) + 1 / epoch
             if epoch == 2 and habit == NAN:
                 loss = math.nan
+            confusion = np.eye(2, dtype=np.int64)
+            if epoch >= 2 and habit == COLLAPSES:
+                confusion[0, 1] = 1
             metrics = {"train_loss": loss, "val_loss": loss, "val_accuracy": -loss, "val_f1/noise": 0.5}
             yield EpochResult(
                 epoch,
@@ -48,12 +53,12 @@ class CurveJob:
                 metrics,
                 0.01,
                 100.0,
-                np.eye(2, dtype=np.int64),
+                confusion,
                 lambda e=epoch: Snapshot({}, {}, {"epoch": e}),
             )
 
     def symptom(self, result):
-        return ""
+        return "all is called a" if result.confusion[0, 1] else ""
 
     def figures(self):
         return {}

@@ -16,7 +16,7 @@ from ecgtune.sweep.journal import BlockJournal
 from ecgtune.sweep.runner import run_sweep
 from ecgtune.training.result import EpochResult, Snapshot
 from tests.sweep.conftest import Listener
-from tests.sweep.curves import BUG, FULL, HEALTHY, MEMORY, NAN, CurveJob
+from tests.sweep.curves import BUG, COLLAPSES, FULL, HEALTHY, MEMORY, NAN, TIGHT, CurveJob
 
 
 def result(epoch, seconds):
@@ -61,6 +61,7 @@ def worker(tmp_path, monkeypatch):
     def run(job, habit=HEALTHY, **given):
         parameters = {"pretext/adam/lr": 1e-3, "pretext/batch_size": habit}
         settings = {"metric": "val_loss", "mode": "min", "threads": 1, "device": "cpu", "milestones": (),
+                    "may_pause": False,
                     "block_seconds": 60.0, "state_seconds": 60.0}  # fmt: skip
         config = {"trial_id": "00000", "parameters": json.dumps(parameters)}
         trainable.run_trial(config, job=job, sweep=str(tmp_path / "sweep"), **settings | given)
@@ -77,9 +78,13 @@ def worker(tmp_path, monkeypatch):
         (NAN, (), [([1, 2], 1, "nan")]),
         (BUG, (), [([1], 1, "error")]),
         (BUG, (1,), [([1], 1, ""), ([], 1, "error")]),
-        (MEMORY, (), [([1], 1, "out_of_memory")]),
+        # Memory runs out twice: the second time with half the micro-batch.
+        (MEMORY, (), [([1], 1, ""), ([1], 1, "out_of_memory")]),
+        (TIGHT, (), [([1], 1, ""), ([1, 2, 3, 4, 5], 5, "")]),
+        # The first epoch was well; the second and the third are not.
+        (COLLAPSES, (), [([1, 2, 3], 3, "collapsed")]),
         # What a full disk kept from being saved is not reported: a worker repeats it.
-        (FULL, (), [([], 0, "storage")]),
+        (FULL, (), [([], 1, "storage")]),
         (FULL, (1,), [([1], 1, ""), ([], 1, "storage")]),
     ],
 )
