@@ -140,6 +140,12 @@ def test_each_draw_has_a_seed_of_its_own_that_repeats(tmp_path, monkeypatch):
     assert len(set(seeds)) == 4
 
 
+def test_no_two_draws_share_a_seed():
+    drawn = proposals.Proposals(make_space(LR), 7)
+    seeds = [drawn._draw_seed(number, attempt) for number in range(30) for attempt in range(10)]
+    assert len(set(seeds)) == 300
+
+
 def test_a_paused_trial_is_no_bad_one_to_tpe(tmp_path, monkeypatch):
     """Under a scheduler that pauses, trials that wait are shown as pruned, so that TPE learns from them."""
     shown = {}
