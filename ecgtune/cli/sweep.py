@@ -72,10 +72,9 @@ def pretext(
         from ecgtune.data.generated import generated_dreamer
         from ecgtune.sweep.planning import plan_pretext
 
-        planned = plan_pretext(folder, chosen, data or [generated_dreamer()], resources())
-        return _warm_started(planned, results, warm_start)
+        return plan_pretext(folder, chosen, data or [generated_dreamer()], resources())
 
-    _run(plan, address, max_concurrent, overwrite=overwrite)
+    _run(partial(_warm_started, plan, chosen, results, warm_start), address, max_concurrent, overwrite=overwrite)
 
 
 @app.command()
@@ -136,7 +135,7 @@ def emotion(
     def plan() -> "SweepPlan":
         from ecgtune.sweep.planning import plan_emotion
 
-        planned = plan_emotion(
+        return plan_emotion(
             folder,
             chosen,
             data,
@@ -148,25 +147,32 @@ def emotion(
             fewer_folds=folds is None,
             random_weights=random_encoder,
         )
-        return _warm_started(planned, results, warm_start)
 
-    _run(plan, address, max_concurrent, overwrite=overwrite)
+    _run(partial(_warm_started, plan, chosen, results, warm_start), address, max_concurrent, overwrite=overwrite)
 
 
 def _space(wanted: str | None, stage: Stage, **given: float | None) -> "SearchSpace":
     """The search space, with the command line's settings in place of its own."""
     from ecgtune.space import find_space, override, read_space
+    from ecgtune.sweep.finite import require_searchable
 
     space = read_space(find_space(wanted or stage, stage), stage)
-    return replace(space, settings=override(space.settings, **given))
+    space = replace(space, settings=override(space.settings, **given))
+    require_searchable(space)
+    return space
 
 
-def _warm_started(plan: "SweepPlan", results: Path, names: list[str] | None) -> "SweepPlan":
+def _warm_started(
+    make_plan: "Callable[[], SweepPlan]", space: "SearchSpace", results: Path, names: list[str] | None
+) -> "SweepPlan":
+    """The plan, beginning with the winners of earlier sweeps; what is wrong with those is told first."""
     if not names:
-        return plan
-    from ecgtune.sweep.warm_start import warm_started
+        return make_plan()
+    from ecgtune.sweep.warm_start import earlier_winners
 
-    return warm_started(plan, results, names)
+    winners, notes = earlier_winners(space, results, names)
+    plan = make_plan()
+    return replace(plan, winners=winners, notes=(*plan.notes, *notes))
 
 
 def _folder(results: Path, name: str | None, stage: Stage, overwrite: bool) -> "SweepFolder":

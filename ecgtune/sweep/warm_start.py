@@ -1,7 +1,6 @@
 """The best configurations of earlier sweeps as first points of a new one."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import optuna
@@ -13,18 +12,19 @@ from ecgtune.config import STAGE_CONFIGS, Scalar, parameters
 from ecgtune.errors import InputError
 from ecgtune.space import SearchSpace, is_active, space_from
 from ecgtune.sweep.folder import SweepFolder, sweeps
-from ecgtune.sweep.plan import SweepPlan
 from ecgtune.sweep.points import FirstPoint, contains
 
 # So many configurations of each sweep are taken.
 MOST = 3
 
 
-def warm_started(plan: SweepPlan, results: Path, names: Sequence[str]) -> SweepPlan:
-    """A plan that begins with the winners of earlier sweeps.
+def earlier_winners(
+    space: SearchSpace, results: Path, names: Sequence[str]
+) -> tuple[tuple[FirstPoint, ...], tuple[str, ...]]:
+    """The winners of earlier sweeps as points of a new space, and a note on each sweep.
 
     Args:
-        plan: of the new sweep.
+        space: of the new sweep.
         results: the results folder.
         names: of sweeps there, or paths of sweep folders.
 
@@ -32,12 +32,12 @@ def warm_started(plan: SweepPlan, results: Path, names: Sequence[str]) -> SweepP
         InputError: there is no such sweep, it is of the other stage, or none of its trials has ended well.
     """
     winners: list[FirstPoint] = []
-    notes = list(plan.notes)
+    notes = []
     for name in names:
-        found, note = _winners(plan.space, _find(results, name))
+        found, note = _winners(space, _find(results, name))
         winners += found
         notes.append(note)
-    return replace(plan, winners=tuple(winners), notes=tuple(notes))
+    return tuple(winners), tuple(notes)
 
 
 def winner_in(space: SearchSpace, values: Mapping[str, Scalar]) -> dict[str, Scalar] | str:

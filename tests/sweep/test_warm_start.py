@@ -11,9 +11,14 @@ from ecgtune.sweep.folder import SweepFolder
 from ecgtune.sweep.plan import Resources, SweepPlan, definition
 from ecgtune.sweep.points import FirstPoint, default_point
 from ecgtune.sweep.study import SweepStudy
-from ecgtune.sweep.warm_start import warm_started, winner_in
+from ecgtune.sweep.warm_start import earlier_winners, winner_in
 from tests.sweep.curves import CurveJob
 from tests.sweep.test_proposals import CYCLES, FINITE, LR, TYPE, WARMUP, make_space
+
+
+def warm_started(plan, results, names):
+    winners, notes = earlier_winners(plan.space, results, names)
+    return replace(plan, winners=winners, notes=notes)
 
 
 def write_sweep(folder, space, scores, states=None):
@@ -34,7 +39,7 @@ def write_sweep(folder, space, scores, states=None):
 
 @pytest.fixture
 def plan(tmp_path):
-    return SweepPlan(SweepFolder(tmp_path / "new"), make_space(LR, *FINITE), CurveJob(), Resources(), ("before",))
+    return SweepPlan(SweepFolder(tmp_path / "new"), make_space(LR, *FINITE), CurveJob(), Resources())
 
 
 def test_the_three_best_are_taken_in_their_order(tmp_path, plan):
@@ -46,7 +51,7 @@ def test_the_three_best_are_taken_in_their_order(tmp_path, plan):
     assert [dict(point.values) for point in warm.winners] == [
         {**drawn[number], TYPE.name: "none"} for number in (1, 5, 0)
     ]
-    assert warm.notes == ("before", "3 of the 3 best configurations of old are tried first.")
+    assert warm.notes == ("3 of the 3 best configurations of old are tried first.",)
     assert warm_started(plan, tmp_path, [str(tmp_path / "old")]).winners == warm.winners
     twice = warm_started(plan, tmp_path, ["old", "old"])
     assert len(twice.winners) == 6
