@@ -11,6 +11,7 @@ from ecgtune.sweep.emotion_job import open_emotion
 from ecgtune.sweep.folder import SweepFolder
 from ecgtune.sweep.plan import Resources, definition
 from ecgtune.sweep.planning import plan_again, plan_emotion, plan_pretext
+from ecgtune.sweep.points import FirstPoint
 from ecgtune.sweep.resuming import require_same
 from tests.evaluation.conftest import write_encoder
 
@@ -141,3 +142,10 @@ def test_a_wanted_path_comes_before_the_environment(tmp_path, make_dataset, monk
     assert plan.job.convolution == "direct"
     with pytest.raises(InputError, match="--convolution"):
         plan_pretext(folder, space("pretext"), [make_dataset().folder], Resources(convolution="fft"))
+
+
+def test_a_resumed_sweep_keeps_its_winners_without_the_sweep_they_are_from(pretext):
+    plan = pretext()
+    winners = (FirstPoint("gone trial 00003", {"pretext/adam/lr": 0.01}),)
+    plan.folder.write(definition(replace(plan, winners=winners)))
+    assert plan_again(plan.folder, Resources(), None).winners == winners
