@@ -6,17 +6,16 @@ from typing import Any
 from ray.exceptions import OutOfMemoryError, RayActorError
 from ray.tune import Callback
 
+from ecgtune.sweep.dispatch import WORKER_DEATHS, Dispatcher
 from ecgtune.sweep.interrupt import Interrupt
 from ecgtune.sweep.record import SweepRecord
-
-# A worker that dies (killed for memory, a lost node) is replaced this often before its trial is given up.
-WORKER_DEATHS = 2
 
 
 class RecordCallback(Callback):
     """Translates Ray's trials into the record's."""
 
-    def __init__(self, record: SweepRecord, interrupt: Interrupt) -> None:
+    def __init__(self, dispatcher: Dispatcher, record: SweepRecord, interrupt: Interrupt) -> None:
+        self._dispatcher = dispatcher
         self._record = record
         self._interrupt = interrupt
 
@@ -44,14 +43,24 @@ class RecordCallback(Callback):
             self._record.lost_worker(trial.config["trial_id"], str(error) if _killed_for_memory(error) else "")
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        """A worker died and is given up."""
+        """A worker died and is given up; if it was only about to begin, Ray gives up at once, and we do not."""
         with self._interrupt.keeping_errors():
-            self._record.finished(trial.config["trial_id"], broken=_why(trial.get_pickled_error()))
+            trial_id, error = trial.config["trial_id"], trial.get_pickled_error()
+            parameters = json.loads(trial.config["parameters"])
+            if not self._record.trains(trial_id):
+                died = error is None or isinstance(error, RayActorError)
+                if died and self._dispatcher.again(trial_id, parameters):
+                    return
+                self._record.started(trial_id, parameters)
+            self._record.finished(trial_id, broken=_why(error))
 
 
 def _killed_for_memory(error: Exception | None) -> bool:
     """Whether Ray itself killed the worker, since its node was short of memory."""
-    return isinstance(error, OutOfMemoryError) or (isinstance(error, RayActorError) and "memory" in str(error).lower())
+    # Of every worker that was killed Ray says that memory may have been the cause; this it says only where it was.
+    return isinstance(error, OutOfMemoryError) or (
+        isinstance(error, RayActorError) and "running low on memory" in str(error)
+    )
 
 
 def _why(error: Exception | None) -> tuple[str, str]:

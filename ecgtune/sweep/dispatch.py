@@ -1,9 +1,14 @@
 """Which trial is trained next: one that was interrupted, one that its scheduler wakes, or a new one."""
 
+from collections import Counter
+
 from ecgtune.config import Scalar
 from ecgtune.sweep.record import SweepRecord
 from ecgtune.sweep.schedulers import Scheduler, Verdict
 from ecgtune.sweep.study import SweepStudy
+
+# A worker that dies (killed for memory, a lost node) is replaced this often before its trial is given up.
+WORKER_DEATHS = 2
 
 
 class Dispatcher:
@@ -20,6 +25,9 @@ class Dispatcher:
         self._study, self._record, self._scheduler = study, record, scheduler
         # Trial -> the epochs it had when it was handed out the last time.
         self._handed_out: dict[str, int] = {}
+        # Trials whose worker died before it had begun, and how often that has happened.
+        self._again: list[tuple[str, dict[str, Scalar]]] = []
+        self._deaths: Counter[str] = Counter()
         verdicts = {each: scheduler.tell(each, epoch, sign * score) for each, epoch, score in record.history}
         for trial_id in record.trials:
             scheduler.ended(trial_id)
@@ -45,7 +53,17 @@ class Dispatcher:
             self._handed_out[following[0]] = trial.epochs if trial else 0
         return following
 
+    def again(self, trial_id: str, parameters: dict[str, Scalar]) -> bool:
+        """Hand out once more a trial whose worker died before it had begun; False where that has happened too often."""
+        self._deaths[trial_id] += 1
+        if self._deaths[trial_id] > WORKER_DEATHS:
+            return False
+        self._again.append((trial_id, parameters))
+        return True
+
     def _next(self) -> tuple[str, dict[str, Scalar]] | None:
+        if self._again:
+            return self._again.pop(0)
         if self._study.unfinished:
             return self._study.ask()
         woken = self._scheduler.wake(idle=False)

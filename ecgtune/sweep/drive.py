@@ -6,7 +6,8 @@ from pathlib import Path
 
 from ray import tune
 
-from ecgtune.sweep.callback import WORKER_DEATHS, RecordCallback
+from ecgtune.sweep.callback import RecordCallback
+from ecgtune.sweep.dispatch import WORKER_DEATHS
 from ecgtune.sweep.engine import use_waiting_workers
 from ecgtune.sweep.events import SweepObserver
 from ecgtune.sweep.interrupt import Interrupt, on_signal
@@ -75,7 +76,7 @@ def drive(plan: SweepPlan, observer: SweepObserver, concurrency: int) -> tuple[b
         run_config=tune.RunConfig(
             name="run",
             storage_path=str(scratch),
-            callbacks=[RecordCallback(record, interrupt)],
+            callbacks=[RecordCallback(sweep.dispatcher, record, interrupt)],
             stop=interrupt,
             failure_config=tune.FailureConfig(max_failures=WORKER_DEATHS),
             verbose=0,

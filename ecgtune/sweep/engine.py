@@ -4,6 +4,7 @@ import logging
 import os
 import socket
 import threading
+from typing import Any
 
 import joblib
 
@@ -109,6 +110,16 @@ class RaySession:
             f"no Ray cluster answers at {self._address} ({type(error).__name__}). Start one with `ray start --head`, "
             "check the address, and the token where the cluster asks for one; or leave --address out."
         ) from error
+
+
+def node_died() -> bool:
+    """Whether this process had started a Ray node whose main process, the raylet, is gone."""
+    import ray
+
+    # Nowhere else does Ray tell: `ray.nodes()` asks the very process, and then ends this one.
+    node: Any = ray._private.worker._global_node
+    raylets = [] if node is None else node.all_processes.get("raylet", [])
+    return any(each.process.poll() is not None for each in raylets)
 
 
 def _knock(address: str) -> None:

@@ -1,4 +1,4 @@
-"""What ends a sweep early in good order: Ctrl-C, SIGTERM, or an error of our own while Ray runs."""
+"""What ends a sweep early in good order: Ctrl-C, SIGTERM, the end of Ray's node, or an error of our own."""
 
 import signal
 import threading
@@ -8,6 +8,9 @@ from types import FrameType
 from typing import Any
 
 from ray.tune import Stopper
+
+from ecgtune.errors import EcgtuneError
+from ecgtune.sweep.engine import node_died
 
 
 class Interrupt(Stopper):
@@ -31,7 +34,13 @@ class Interrupt(Stopper):
         return False
 
     def stop_all(self) -> bool:
-        """Whether to stop the sweep."""
+        """Whether to stop the sweep; Ray asks between any two events."""
+        if not self.stopped and node_died():
+            self.stopped = True
+            self.error = EcgtuneError(
+                "Ray's node process on this machine died; was it killed, for instance for want of memory? What had "
+                "ended is on disk. Run the command again with --resume: it goes on from there."
+            )
         return self.stopped
 
 

@@ -89,6 +89,11 @@ class SweepRecord:
         """Whether any trial is being trained."""
         return any(trial.state == "RUNNING" for trial in self.trials.values())
 
+    def trains(self, trial_id: str) -> bool:
+        """Whether a worker has begun with a trial, and it has neither ended nor been paused since."""
+        trial = self.trials.get(trial_id)
+        return trial is not None and trial.state == "RUNNING"
+
     @property
     def unfinished(self) -> list[str]:
         """The trials of an earlier run that nobody has taken up yet."""

@@ -45,5 +45,6 @@ class ScheduledTrials(FIFOScheduler):
         return str(TrialScheduler.STOP)
 
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
-        """A worker died and is given up."""
-        self._scheduler.ended(trial.config["trial_id"])
+        """A worker died and is given up; one that had not begun is replaced, and its trial goes on."""
+        if self._record.trains(trial.config["trial_id"]):
+            self._scheduler.ended(trial.config["trial_id"])

@@ -8,11 +8,12 @@ import sys
 import time
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from ecgtune.errors import InputError
+from ecgtune.errors import InputError, StorageError
 from ecgtune.sweep.resuming import read_epochs, require_same
 from ecgtune.sweep.runner import run_sweep
 from ecgtune.sweep.study import SweepStudy
@@ -103,6 +104,45 @@ def test_a_sweep_that_has_changed_is_refused_with_the_difference(curve_plan, lis
     assert "sweep: seed: 0 then, 7 now" in str(error.value)
     assert "parameters: pretext/batch_size" in str(error.value)
     assert everything(plan.folder) == before
+
+
+@pytest.mark.parametrize(("how", "code"), [("INT", 130), ("TERM", 130), ("KILL", -9), ("WORKER", 0), ("RAYLET", 1)])
+def test_a_sweep_that_was_struck_ends_as_if_it_had_not_been(uninterrupted, curve_plan, listener, tmp_path, how, code):
+    """Ctrl-C, SIGTERM and SIGKILL for its driver; SIGKILL for a worker, and for Ray's node."""
+    root = Path(__file__).parents[2]
+    command = [sys.executable, "-m", "tests.sweep.disaster", str(tmp_path), how]
+    done = subprocess.run(
+        command, cwd=root, env={**os.environ, "PYTHONPATH": str(root)}, capture_output=True, text=True
+    )
+    assert done.returncode == code, done.stderr[-2000:]
+    plan = curve_plan(**OPTIONS)
+    if how == "RAYLET":
+        assert "Ray's node process on this machine died" in done.stderr
+        assert "--resume" in done.stderr
+    if code:
+        assert len(table(plan.folder.trials_table)) < OPTIONS["num_samples"]
+        assert not run_sweep(plan, listener, resume=True).interrupted
+    assert everything(plan.folder) == uninterrupted
+
+
+def test_a_full_disk_that_is_freed_again_costs_nothing(uninterrupted, curve_plan, listener, monkeypatch):
+    """The disk refuses the tables, the states and the models, one after the other, until it is freed."""
+    monkeypatch.setattr("ecgtune.sweep.drive.BLOCK_SECONDS", 0.0)
+    plan = curve_plan(**OPTIONS)
+
+    def full(*_args, **_kwargs):
+        raise OSError(28, "No space left on device")
+
+    # What every file that is written whole passes through, what promotes a model, and what the study hears.
+    targets = ["ecgtune.files.os.fsync", "ecgtune.sweep.promote.shutil.copyfile", "optuna.Trial.report"]
+    for count, target in enumerate(targets, start=2):
+        with monkeypatch.context() as patch:
+            heard = Listener()
+            heard.on("epoch_finished", count, partial(patch.setattr, target, full))
+            with pytest.raises(StorageError, match="no space left"):
+                run_sweep(plan, heard, resume=plan.folder.definition.exists())
+    assert not run_sweep(plan, listener, resume=True).interrupted
+    assert everything(plan.folder) == uninterrupted
 
 
 KILLED = """
