@@ -39,8 +39,7 @@ class Replayed:
     Args:
         times: simulated seconds at which the incumbent became better.
         scores: the incumbent from then on.
-        end: simulated seconds up to which is known what the incumbent is: the horizon, where nothing can change any
-            more; earlier where the run was cut short by `max_trials`.
+        end: simulated seconds at the end of the run.
         epochs: trained in all.
         trials: begun in all.
         distinct: configurations among them.
@@ -59,8 +58,8 @@ class Replayed:
         return float(self.times[there[0]]) if there.size else math.inf
 
 
-def replay(table, search, *, workers, horizon, start_cost=0.0, free_repeats=False, max_trials=None):
-    """Run a search until it has nothing left, time is up, or the table's best score was found.
+def replay(table, search, *, workers, horizon, start_cost=0.0, free_repeats=False, max_trials=None, enough=math.inf):
+    """Run a search until it has nothing left, time is up, or the incumbent is good enough.
 
     Args:
         table: the curves.
@@ -69,6 +68,7 @@ def replay(table, search, *, workers, horizon, start_cost=0.0, free_repeats=Fals
         horizon: simulated seconds.
         start_cost: simulated seconds for each beginning and each going on after a pause.
         free_repeats: epochs of a configuration that some trial has trained before cost nothing.
+        enough: a score, at most the table's best, behind which nothing is of interest.
         max_trials: the run is cut short when more than so many have begun.
     """
     running, order, free = [], itertools.count(), workers
@@ -81,16 +81,18 @@ def replay(table, search, *, workers, horizon, start_cost=0.0, free_repeats=Fals
         cost = 0.0 if free_repeats and epoch <= known[work.row] else table.seconds[work.row, epoch - 1] + extra
         heapq.heappush(running, (now + cost, next(order), work, epoch))
 
-    while best < table.best:
+    while best < min(enough, table.best):
         while free and (work := search.following(idle=not running)) is not None:
             begun.add(work.trial)
             rows.add(work.row)
             free -= 1
             begin(work, work.done + 1, start_cost)
         if max_trials is not None and len(begun) > max_trials:
-            horizon = now
             break
-        if not running or running[0][0] > horizon:
+        if not running:
+            break
+        if running[0][0] > horizon:
+            now = horizon
             break
         now, _, work, epoch = heapq.heappop(running)
         score = float(table.scores[work.row, epoch - 1])
@@ -104,4 +106,4 @@ def replay(table, search, *, workers, horizon, start_cost=0.0, free_repeats=Fals
             begin(work, epoch + 1, 0.0)
         else:
             free += 1
-    return Replayed(np.array(times), np.array(scores), horizon, trained, len(begun), len(rows))
+    return Replayed(np.array(times), np.array(scores), now, trained, len(begun), len(rows))

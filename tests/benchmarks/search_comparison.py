@@ -6,14 +6,15 @@ Writes `search.json` beside the tables: for every table, number of workers and m
 incumbent was within 1, 2 and 5 % of the table's best, seed by seed, and quartiles of the regret against time.
 `search_report.py` makes the table and the plots from it.
 
-A run goes on to the time that training the whole table would take, the horizon. A seed that has not got there by then
-is censored, and counts as if it had got there at the horizon; so does one whose method has nothing left to do. Runs
-are cut short after `--max-trials` trials, twice the number of configurations unless told otherwise; such a seed counts
-as if it had got there at once then, which flatters its method. Studies are written to the folder for temporary files:
-TMPDIR=/dev/shm spares the disk.
+A run is over when the incumbent is within 1 %: regrets below that are not followed. Otherwise it is over at the time
+that training the whole table would take (the horizon), when the method has nothing left to do, or after `--max-trials`
+trials, as many as there are configurations unless told otherwise; such a seed is censored. Studies are written to the
+folder for temporary files: TMPDIR=/dev/shm spares the disk. What `search.json` holds of other methods with as many
+seeds is kept.
 """
 
 import argparse
+import json
 import math
 import tempfile
 import time
@@ -55,7 +56,8 @@ def one(file, method, workers, seed, max_trials):
             workers=workers,
             horizon=horizon,
             free_repeats=METHODS[method].free_repeats,
-            max_trials=max_trials or 2 * len(table.scores),
+            max_trials=max_trials or len(table.scores),
+            enough=table.target(),
         )
     regret = regret_at(found, table.best, grid(horizon))
     reached = [found.reached(table.target(percent)) for percent in PERCENT]
@@ -74,8 +76,8 @@ def regret_at(found, best, times):
     return np.clip((best - scores) / abs(best), 0.0, 1.0)
 
 
-def compare(files, workers, methods, seeds, *, max_trials=None, processes=2):
-    """All replays, and what they come to.
+def compare(files, workers, methods, seeds, *, max_trials=None, processes=2, known=()):
+    """All replays, and what they come to, again after each method.
 
     Args:
         files: space files with their Parquet beside them.
@@ -84,8 +86,9 @@ def compare(files, workers, methods, seeds, *, max_trials=None, processes=2):
         seeds: how many, from 0.
         max_trials: see `one`.
         processes: replays at the same time.
+        known: what an earlier comparison came to, whose other methods are kept.
     """
-    tables = {}
+    tables = dict(known)
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         runs = {
             (file, count, method): [
@@ -103,11 +106,11 @@ def compare(files, workers, methods, seeds, *, max_trials=None, processes=2):
             place["methods"][method] = entry
             print(
                 f"{table.name} {count} {method}: median {entry['median']:.4g}, "
-                f"mean {entry['mean']:.4g}, censored {entry['censored']}/{seeds}"
+                f"of all seeds {entry['spent']:.4g}, censored {entry['censored']}/{seeds}"
                 f" (waited {time.perf_counter() - started:.0f} s)",
                 flush=True,
             )
-    return tables
+            yield tables
 
 
 def described(table, workers):
@@ -144,7 +147,7 @@ def summary(runs):
         },
         "ends": ends,
         "median": float(np.median(np.minimum(first, ends))),
-        "mean": float(np.mean(np.minimum(first, ends))),
+        "spent": float(np.minimum(first, ends).sum()),
         "censored": int(np.isinf(first).sum()),
         "epochs": float(np.mean(epochs)),
         "trials": float(np.mean(trials)),
@@ -164,16 +167,18 @@ def main():
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--out", type=Path, default=CURVES, help="the folder for search.json")
     options = parser.parse_args()
-    where = provenance()
-    tables = compare(
+    where, file = provenance(), options.out / "search.json"
+    known = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    for tables in compare(
         options.table,
         options.workers,
         options.method,
         options.seeds,
         max_trials=options.max_trials,
         processes=options.processes,
-    )
-    write_json(options.out / "search.json", {"seeds": options.seeds, "tables": tables, "provenance": where})
+        known=known.get("tables", ()) if known.get("seeds") == options.seeds else (),
+    ):
+        write_json(file, {"seeds": options.seeds, "tables": tables, "provenance": where})
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from ecgtune.sweep.schedulers import SCHEDULERS
 
 STOCK = "stock Ray: OptunaSearch, ASHA"
 RANDOM = "random"
-DEFAULT = "ours: random, asha_promote 1/2"
+DEFAULT = "ours: tpe, asha, grace 1/5, reduction 4"
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Method:
         kind: `stock`, `one epoch` or `ours`.
         searcher: `tpe` or `random`, in `ours` any name that a space file may give.
         scheduler: a name that a space file may give; for `stock` `asha` or `none`.
-        grace_period: for `ours`.
+        grace: for `ours`: the share of the epochs before which no trial is stopped, at least one epoch.
         reduction_factor: for `ours`.
         k: for `one epoch`.
         free_repeats: whether epochs of a configuration that was trained before cost nothing.
@@ -28,7 +28,7 @@ class Method:
     kind: str
     searcher: str = "random"
     scheduler: str = "asha"
-    grace_period: int = 1
+    grace: float = 0.0
     reduction_factor: int = 2
     k: int = 3
     free_repeats: bool = False
@@ -36,13 +36,14 @@ class Method:
 
 def _ours():
     """Our searchers and schedulers, with the settings that are worth a look."""
+    shares = {"1 epoch": 0.0, "1/20": 1 / 20, "1/9": 1 / 9, "1/5": 1 / 5, "1/3": 1 / 3}
     for searcher in ("random", "tpe"):
-        for scheduler in ("asha", "asha_promote", "pasha", "hyperband"):
-            for grace, reduction in ((1, 2), (1, 3), (1, 4), (3, 2), (3, 3)):
-                name = f"ours: {searcher}, {scheduler} {grace}/{reduction}"
-                yield name, Method("ours", searcher, scheduler, grace, reduction)
-        yield f"ours: {searcher}, median 1", Method("ours", searcher, "median", 1)
         yield f"ours: {searcher}, none", Method("ours", searcher, "none")
+        for scheduler in ("asha", "asha_promote", "pasha", "hyperband", "median"):
+            for share, grace in shares.items():
+                for reduction in (2, 3, 4):
+                    name = f"ours: {searcher}, {scheduler}, grace {share}, reduction {reduction}"
+                    yield name, Method("ours", searcher, scheduler, grace, reduction)
 
 
 METHODS = {
@@ -67,7 +68,7 @@ def build(method, table, folder, workers, seed):
         table.space.settings,
         searcher=method.searcher,
         scheduler=method.scheduler,
-        grace_period=method.grace_period,
+        grace_period=max(1, round(method.grace * table.epochs)),
         reduction_factor=method.reduction_factor,
         max_epochs=table.epochs,
         num_samples=len(table.scores),

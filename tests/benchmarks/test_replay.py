@@ -70,7 +70,7 @@ def test_replayed_time_is_that_of_the_workers_side_by_side(curves):
     assert found.times.tolist() == [2.0, 4.0, 6.0, 7.0, 8.0, 9.0]
     assert found.scores == pytest.approx([-1.09, -1.08, -1.07, -0.99, -0.98, -0.97])
     assert found.reached(table.target()) == 9.0
-    assert (found.end, found.trials, found.distinct) == (100.0, 3, 3)
+    assert (found.end, found.trials, found.distinct) == (9.0, 3, 3)
 
 
 def test_a_paused_trial_goes_on_where_it_was_and_starts_cost(curves):
@@ -153,11 +153,17 @@ def test_the_comparison_runs_every_kind_of_method_and_is_shown(curves, tmp_path,
     assert (tmp_path / "search_small_2.png").stat().st_size > 10_000
 
 
+def test_expected_times_count_what_failed_seeds_spent():
+    report = importlib.import_module("search_report")
+    seconds, there = report.spent({"reached": {"1": [1.0, None, 3.0]}, "ends": [9.0, 8.0, 9.0]})
+    assert seconds.tolist() == [1.0, 8.0, 3.0]
+    assert report.expected(seconds, there) == 12.0 / 2
+    assert report.expected(seconds, there & False) == 12.0 / 3
+
+
 def test_a_ratio_of_times_has_an_interval_around_it():
     ratio = importlib.import_module("search_report").ratio
-    rng = np.random.default_rng(1)
-    middle, low, high = ratio(20 + rng.random(50), 10 + rng.random(50))
+    rng, there = np.random.default_rng(1), np.ones(50, bool)
+    middle, low, high = ratio((20 + rng.random(50), there), (10 + rng.random(50), there))
     assert low < middle < high
     assert 1.9 < low < high < 2.0
-    entry = {"reached": {"1": [1.0, None]}, "ends": [9.0, 9.0]}
-    assert importlib.import_module("search_report").charged(entry).tolist() == [1.0, 9.0]
