@@ -4,8 +4,9 @@
 
 The table goes into README.md between its markers. The expected time is that of COCO (Hansen et al. 2021, arXiv
 1603.08785): what all seeds spent, divided by the number of those that got there, as if a search that did not were begun
-anew; where none got there, a third of all that was spent is a 95 % lower bound of it. Ratios are of expected times, with 95 % intervals
-from 5,000 bootstrap resamples of the seeds of either method (unpaired: a seed means nothing across methods).
+anew; where none got there, a third of all that was spent is a 95 % lower bound of it. Ratios are of expected times,
+with 95 % intervals from 5,000 bootstrap resamples of the seeds of either method (unpaired: a seed means nothing across
+methods).
 """
 
 import argparse
