@@ -17,6 +17,7 @@ import matplotlib as mpl
 import numpy as np
 from common import REPOSITORY
 from search_methods import DEFAULT, RANDOM, STOCK
+from summary import number
 
 from ecgtune.files import replaced, write_text
 
@@ -94,7 +95,7 @@ def cells(method, methods):
     quartiles = np.percentile(np.where(there, seconds, np.inf), [25, 50, 75], method="lower")
     return [
         f"**{method}**" if method == DEFAULT else method,
-        f"{'' if there.any() else '> '}{expected(seconds, there):,.3g}",
+        f"{'' if there.any() else '> '}{number(expected(seconds, there))}",
         ", ".join(f"{value:,.3g}" if np.isfinite(value) else "-" for value in quartiles),
         f"{missed} of {len(there)}" if missed else "0",
         *(
@@ -114,15 +115,17 @@ def shown_ratio(methods, base, method, percent):
     if not mine[1].any():
         return ""
     middle, low, high = ratio(theirs, mine)
-    return f"{middle:.2g} ({low:.2g} to {high:.2g})" if theirs[1].any() else f"> {middle:.2g}"
+    if not theirs[1].any():
+        return f"> {number(middle)}"
+    return f"{number(middle)} ({number(low)} to {number(high)})"
 
 
 def plot(name, table, file):
     """Regret against time, median and quartiles; and the share of seeds that are within 1 %."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
     shown = [method for method in SHOWN if method in table["methods"]]
-    for number, method in enumerate(shown):
-        entry, colour = table["methods"][method], f"C{number}"
+    for place, method in enumerate(shown):
+        entry, colour = table["methods"][method], f"C{place}"
         width = 2.4 if method == DEFAULT else 1.3
         low, middle, high = (100 * np.array(row) for row in entry["regret_quartiles"])
         left.plot(table["times"], middle, color=colour, label=method, linewidth=width)
@@ -143,7 +146,7 @@ def plot(name, table, file):
     for axes in (left, right):
         axes.set(xlabel="simulated seconds", xscale="log", xlim=(table["times"][0], table["horizon"]))
         axes.grid(alpha=0.25)
-    left.legend(fontsize=8, loc="lower left")
+    left.legend(fontsize=8, loc="upper right")
     figure.suptitle(f"{name}, {len(table['methods'][shown[0]]['ends'])} seeds")
     with replaced(file) as temporary:
         figure.savefig(temporary, dpi=110, format="png")
