@@ -1,7 +1,7 @@
 """How a sweep is run: the `[sweep]` table of a search-space file."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
 from typing import Any, Literal, TypeAlias
 
@@ -48,8 +48,10 @@ class SweepSettings:
             and goes on with the best; `pasha` (Bohdal et al. 2023) adds rungs only while they change the ranking;
             `hyperband` (Li et al. 2018) runs brackets of `asha`; `median` (Golovin et al. 2017) stops what is below
             the median; `none` lets all run to the end.
-        grace_period: epochs before a trial may be stopped or paused.
-        reduction_factor: one trial in so many is kept at each rung; `median` and `none` have no rungs.
+        grace_period: epochs before a trial may be stopped or paused; a file that leaves it out means a fifth of
+            `max_epochs`, which found the best of the recorded curves soonest (results/curves).
+        reduction_factor: one trial in so many is kept at each rung; `median` and `none` have no rungs. A file that
+            leaves it out means 4, for the same reason.
         seed: of everything that is drawn.
         val_fraction: pretext stage: the share of people that validate.
         hold_out: pretext stage: the share of people left out altogether, for the emotion stage.
@@ -128,6 +130,10 @@ def read_settings(
             ("mode", f"mode = {mode!r}: {metric} is better when {_better(metrics[metric])}; leave mode out")
         )
     settings = SweepSettings(**{**good, "stage": found, "metric": metric, "mode": metrics[metric]})
+    if "grace_period" not in given:
+        settings = replace(settings, grace_period=max(1, settings.max_epochs // 5))
+    if "reduction_factor" not in given:
+        settings = replace(settings, reduction_factor=4)
     wrong = {key for key, _ in mistakes}
     if settings.grace_period > settings.max_epochs and not wrong & {"grace_period", "max_epochs"}:
         key = "grace_period" if "grace_period" in given else "max_epochs"
@@ -149,14 +155,15 @@ def settings_table(settings: SweepSettings) -> dict[str, Any]:
 def override(settings: SweepSettings, **given: int | float | str | None) -> SweepSettings:
     """Settings with some replaced, e.g. from the command line; None leaves a setting as it is.
 
-    A grace period above the new `max_epochs` is lowered to it, so that `--max-epochs` alone is enough.
+    With another `max_epochs` the grace period keeps its share of it, so that `--max-epochs` alone is enough.
 
     Raises:
         ConfigError: a value is out of range.
     """
     wanted = {key: value for key, value in given.items() if value is not None}
     if "max_epochs" in wanted and "grace_period" not in wanted and isinstance(wanted["max_epochs"], int):
-        wanted["grace_period"] = max(1, min(settings.grace_period, wanted["max_epochs"]))
+        share = settings.grace_period / settings.max_epochs
+        wanted["grace_period"] = max(1, round(share * wanted["max_epochs"]))
     table = {**settings_table(settings), **wanted}
     if "metric" in wanted and "mode" not in wanted:
         del table["mode"]

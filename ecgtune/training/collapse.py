@@ -22,14 +22,16 @@ SIGNIFICANCE = 0.01
 VANISHED_RANK = 1.01
 # A symptom for so many epochs in a row is a collapse, in a trial that has had its chance.
 IN_A_ROW = 2
-# A trial that has never been better than chance has had its chance after so many epochs.
-CHANCE_EPOCHS = 15
+# Early on a network that learns slowly is above chance by luck now and then, so one sound epoch says little.
+WELL_IN_A_ROW = 3
+# A trial that has never been sound for so long has had its chance after so many epochs.
+CHANCE_EPOCHS = 40
 
 
 class CollapseWatch:
     """Looks at one epoch after the other.
 
-    A trial has had its chance once it was without a symptom, or after `CHANCE_EPOCHS`.
+    A trial has had its chance once it was without a symptom for `WELL_IN_A_ROW` epochs, or after `CHANCE_EPOCHS`.
 
     Args:
         symptom: what is wrong with an epoch, in words; empty if nothing is.
@@ -38,24 +40,24 @@ class CollapseWatch:
 
     def __init__(self, symptom: Callable[[EpochResult], str], memory: dict[str, Any] | None = None) -> None:
         self._symptom = symptom
-        self._in_a_row, self._was_well = 0, False
+        self._ill, self._well, self._was_well = 0, 0, False
         if memory:
-            self._in_a_row, self._was_well = int(memory["in_a_row"]), bool(memory["was_well"])
+            self._ill, self._well, self._was_well = int(memory["ill"]), int(memory["well"]), bool(memory["was_well"])
 
     @property
     def memory(self) -> dict[str, Any]:
         """What another watch needs to go on."""
-        return {"in_a_row": self._in_a_row, "was_well": self._was_well}
+        return {"ill": self._ill, "well": self._well, "was_well": self._was_well}
 
     def see(self, result: EpochResult) -> str:
         """Take in an epoch; gives what the collapse consists in, or nothing."""
         symptom = self._symptom(result)
-        self._in_a_row = self._in_a_row + 1 if symptom else 0
-        self._was_well = self._was_well or not symptom
+        self._ill, self._well = (self._ill + 1, 0) if symptom else (0, self._well + 1)
+        self._was_well = self._was_well or self._well >= WELL_IN_A_ROW
         had_its_chance = self._was_well or result.epoch > CHANCE_EPOCHS
-        if self._in_a_row < IN_A_ROW or not had_its_chance:
+        if self._ill < IN_A_ROW or not had_its_chance:
             return ""
-        return f"{symptom}, for {self._in_a_row} epochs in a row"
+        return f"{symptom}, for {self._ill} epochs in a row"
 
 
 def pretext_symptom(result: EpochResult, classes: tuple[str, ...]) -> str:

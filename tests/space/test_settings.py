@@ -72,11 +72,17 @@ def test_the_table_is_complete_and_of_the_stage(stage):
     assert read_settings(table, stage) == (read(stage, seed=7), [])
 
 
+def test_what_a_file_leaves_out_is_what_the_recorded_curves_speak_for():
+    assert (read(max_epochs=100).grace_period, read(max_epochs=100).reduction_factor) == (20, 4)
+    assert read(max_epochs=3).grace_period == 1
+    assert (read(grace_period=1, reduction_factor=2).grace_period, read(reduction_factor=2).reduction_factor) == (1, 2)
+
+
 def test_override():
     settings = read(max_epochs=100, grace_period=10)
     assert override(settings, max_epochs=None, seed=None) == settings
-    changed = override(settings, max_epochs=4, num_samples=3, seed=9)
-    assert (changed.max_epochs, changed.grace_period, changed.num_samples, changed.seed) == (4, 4, 3, 9)
+    changed = override(settings, max_epochs=40, num_samples=3, seed=9)
+    assert (changed.max_epochs, changed.grace_period, changed.num_samples, changed.seed) == (40, 4, 3, 9)
     assert override(settings, metric="val_accuracy").mode == "max"
     with pytest.raises(ConfigError, match="num_samples = 0: must be a whole number from 1"):
         override(settings, num_samples=0)

@@ -81,8 +81,8 @@ def worker(tmp_path, monkeypatch):
         # Memory runs out twice: the second time with half the micro-batch.
         (MEMORY, (), [([1], 1, ""), ([1], 1, "out_of_memory")]),
         (TIGHT, (), [([1], 1, ""), ([1, 2, 3, 4, 5], 5, "")]),
-        # The first epoch was well; the second and the third are not.
-        (COLLAPSES, (), [([1, 2, 3], 3, "collapsed")]),
+        # Three epochs were well; the fourth and the fifth are not.
+        (COLLAPSES, (), [([1, 2, 3, 4, 5], 5, "collapsed")]),
         # What a full disk kept from being saved is not reported: a worker repeats it.
         (FULL, (), [([], 1, "storage")]),
         (FULL, (1,), [([1], 1, ""), ([], 1, "storage")]),

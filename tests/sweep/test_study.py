@@ -95,3 +95,12 @@ def test_what_is_not_finite_is_not_reported(space, tmp_path):
     (trial,) = study._study.get_trials()
     assert trial.intermediate_values == {2: 0.5}
     assert (trial.state.name, trial.user_attrs["reason"]) == ("FAIL", "nan")
+
+
+def test_the_lock_of_a_driver_that_was_killed_holds_nobody_up(space, tmp_path):
+    journal = tmp_path / "study.log"
+    SweepStudy(journal, space, num_samples=2, seed=0).ask()
+    lock = tmp_path / "study.log.lock"
+    lock.symlink_to(journal)
+    SweepStudy(journal, space, num_samples=2, seed=0)
+    assert not lock.is_symlink()

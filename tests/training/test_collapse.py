@@ -105,9 +105,10 @@ def verdicts(symptoms, memory=None, first=1):
 @pytest.mark.parametrize(
     ("symptoms", "caught_at"),
     [
-        ([0, 0, 1, 1, 1], 4),
-        ([0, 1, 0, 1, 0, 1], None),
-        ([1, 1, 1, 0, 1, 0, 1, 1], 8),
+        ([0, 0, 0, 1, 1, 1], 5),
+        ([0, 0, 1, 1, 1, 1], None),
+        ([0, 0, 0, 1, 0, 1, 0, 1], None),
+        ([1, 1, 1, 0, 0, 0, 1, 0, 1, 1], 10),
         ([1] * CHANCE_EPOCHS, None),
         ([1] * (CHANCE_EPOCHS + 1), CHANCE_EPOCHS + 1),
         ([0] * 30, None),
@@ -118,9 +119,9 @@ def test_a_trial_has_its_chance(symptoms, caught_at):
     assert said.index(True) + 1 == caught_at if caught_at else not any(said)
 
 
-@pytest.mark.parametrize("cut", range(6))
+@pytest.mark.parametrize("cut", range(8))
 def test_another_watch_goes_on(cut):
-    symptoms = [1, 0, 0, 1, 1, 1]
+    symptoms = [1, 0, 0, 0, 1, 1, 1, 1]
     whole, _ = verdicts(symptoms)
     head, watch = verdicts(symptoms[:cut])
     tail, _ = verdicts(symptoms[cut:], watch.memory, first=cut + 1)
