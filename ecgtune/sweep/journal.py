@@ -19,7 +19,8 @@ class BlockJournal(JournalFileBackend):
             _cut_torn_line(path)
         # A driver that was killed while it wrote has left Optuna's lock, which would hold everybody up for half a
         # minute. Nobody else writes here: the sweep's own lock, which the system gives back, sees to that.
-        path.with_name(f"{path.name}.lock").unlink(missing_ok=True)
+        for left in path.parent.glob(f"{path.name}.lock*"):
+            left.unlink(missing_ok=True)
         super().__init__(str(path))
         self._waiting: list[dict[str, Any]] | None = None
 

@@ -108,7 +108,7 @@ class SweepRecord:
         took = read_seconds(self._folder.trials_table)
         stored = {each.trial_id: each for each in self._study.stored()}
         trials = {each: Trial(each, stored[each].parameters, settings.metric, settings.mode) for each in stored}
-        rows = kept_rows(self._folder, {each: stored[each].state for each in stored})
+        rows = kept_rows(self._folder, list(stored.values()))
         seconds = dict.fromkeys(stored, 0.0)
         for row in rows:
             trial, epoch = trials[row["trial_id"]], int(row["epoch"])
@@ -217,6 +217,7 @@ class SweepRecord:
         if trial_id in self._pausing and trial_id not in self._ends:
             self._pausing.discard(trial_id)
             trial.pause()
+            self._study.pause(trial_id, trial.epochs)
             # Many may be paused, for long.
             before(self._folder.trial(trial_id) / STATE).unlink(missing_ok=True)
             self._table.write(list(self.trials.values()))

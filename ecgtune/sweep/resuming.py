@@ -1,7 +1,8 @@
 """Reading back what a sweep had written when it ended early, and whether it is still the same sweep."""
 
 import csv
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from ecgtune.errors import InputError
 from ecgtune.sweep.folder import SweepFolder
 from ecgtune.sweep.keeper import STATE
 from ecgtune.sweep.plan import SweepPlan, definition
+from ecgtune.sweep.study import StoredTrial
 from ecgtune.training.state import newest_state
 
 
@@ -20,16 +22,21 @@ def read_epochs(path: Path) -> list[dict[str, str]]:
     return list(csv.DictReader(text[: text.rfind("\n") + 1].splitlines()))
 
 
-def kept_rows(folder: SweepFolder, states: Mapping[str, str]) -> list[dict[str, str]]:
+def kept_rows(folder: SweepFolder, stored: Sequence[StoredTrial]) -> list[dict[str, str]]:
     """The rows of `epochs.csv` that no worker will report again, in the order in which they came.
 
     Args:
         folder: of the sweep.
-        states: of the trials, e.g. RUNNING.
+        stored: what the study knows of the trials.
     """
-    last = {each: told_epochs(folder.trial(each)) for each, state in states.items() if state == "RUNNING"}
-    rows = [row for row in read_epochs(folder.epochs_table) if row["trial_id"] in states]
-    return [row for row in rows if int(row["epoch"]) <= last.get(row["trial_id"], int(row["epoch"]))]
+    last = {
+        # A worker would report the epoch at which the trial was paused, too; but nobody works on it.
+        trial.trial_id: max(told_epochs(folder.trial(trial.trial_id)), trial.paused_at)
+        if trial.state == "RUNNING"
+        else math.inf
+        for trial in stored
+    }
+    return [row for row in read_epochs(folder.epochs_table) if int(row["epoch"]) <= last.get(row["trial_id"], 0)]
 
 
 def read_seconds(path: Path) -> dict[str, float]:

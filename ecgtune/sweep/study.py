@@ -42,6 +42,7 @@ class StoredTrial:
         reason: why it was pruned or failed.
         parameters: drawn and fixed.
         scores: epoch -> the metric.
+        paused_at: the epoch at which it was paused last; 0 where it never was.
     """
 
     trial_id: str
@@ -49,6 +50,7 @@ class StoredTrial:
     reason: str
     parameters: Mapping[str, Scalar]
     scores: Mapping[int, float]
+    paused_at: int = 0
 
 
 class SweepStudy:
@@ -116,6 +118,11 @@ class SweepStudy:
     def unfinished(self) -> bool:
         """Whether `ask` will give a trial that an earlier run left unfinished."""
         return bool(self._unfinished)
+
+    def pause(self, trial_id: str, epoch: int) -> None:
+        """Tell that a trial waits after an epoch."""
+        with storage_errors(self._journal.parent):
+            self._open[trial_id].set_user_attr("paused at", epoch)
 
     def set_aside(self, trial_id: str) -> None:
         """Leave a paused trial of an earlier run to its scheduler: `ask` does not give it any more."""
@@ -186,6 +193,7 @@ class SweepStudy:
                 reason=str(trial.user_attrs.get("reason", "")),
                 parameters={**self._space.fixed, **trial.params},
                 scores=trial.intermediate_values,
+                paused_at=int(trial.user_attrs.get("paused at", 0)),
             )
             for trial in self._handed_out()
         ]

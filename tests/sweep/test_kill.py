@@ -39,14 +39,16 @@ def outcome(folder):
     storage = JournalStorage(JournalFileBackend(str(folder.study)))
     study = optuna.load_study(study_name=folder.name, storage=storage)
     trials = [(t.number, t.state.name, t.value, t.params, t.intermediate_values, t.user_attrs) for t in study.trials]
-    cards = {path.parent.parent.name: json.loads(path.read_text()) for path in folder.path.rglob("model.json")}
-    files = sorted(str(path.relative_to(folder.path)) for path in (folder.path / "trials").rglob("*") if path.is_file())
+    # What a writer that died was about to write lies in dot files beside.
+    files = [path for path in folder.path.rglob("*") if path.is_file()]
+    whole = [path for path in files if not any(part.startswith(".") for part in path.relative_to(folder.path).parts)]
+    cards = {path.parent.parent.name: json.loads(path.read_text()) for path in whole if path.name == "model.json"}
     return {
         "trials.csv": rows(folder.trials_table),
         "epochs.csv": rows(folder.epochs_table),
         "study": trials,
         "cards": cards,
-        "files": [file for file in files if not Path(file).name.startswith(".")],
+        "files": sorted(str(path.relative_to(folder.path)) for path in whole if "tensorboard" not in path.parts),
     }
 
 
