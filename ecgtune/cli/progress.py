@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import RLock
 from types import TracebackType
@@ -61,8 +61,10 @@ class SweepProgress:
         mode: str,
         concurrency: int,
         throughput_unit: str,
+        earlier: Sequence[TrialView] = (),
+        best: tuple[TrialView, int, float] | None = None,
     ) -> None:
-        """Print what will run, and begin to show it."""
+        """Print what will run, and begin to show it; what an earlier run has done is counted, not printed."""
         self._tally = SweepTally(
             name,
             folder,
@@ -75,6 +77,11 @@ class SweepProgress:
             throughput_unit,
             started_at=self._clock(),
         )
+        for trial in earlier:
+            self._tally.update(trial, self._clock())
+        if best is not None:
+            trial, epoch, score = best
+            self._tally.best = Best(trial.trial_id, epoch, score, dict(trial.parameters))
         self._print(headline(self._tally))
         if self._on_terminal:
             self._live = Live(

@@ -1,6 +1,7 @@
 """`ecgtune status` and `ecgtune list`: how sweeps stand, read from their files."""
 
 import json
+import shlex
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -32,7 +33,7 @@ def status(
     if as_json:
         typer.echo(json.dumps(asdict(found), indent=2))
         return
-    for line in _lines(found):
+    for line in _lines(found, results):
         stdout().print(line, soft_wrap=True, markup=False)
 
 
@@ -62,7 +63,7 @@ def _row(one: "SweepOverview") -> tuple[str, ...]:
     return one.name, one.stage, one.state, trials, best, _size(one.size), begun
 
 
-def _lines(found: "SweepOverview") -> list[str]:
+def _lines(found: "SweepOverview", results: Path) -> list[str]:
     by = f" by {found.owner}" if found.owner else ""
     lines = [
         f"{found.name}: {found.stage} sweep, {found.state}{by}; begun {found.created}, {_size(found.size)} on disk"
@@ -77,7 +78,8 @@ def _lines(found: "SweepOverview") -> list[str]:
         verb = "runs" if found.owner else "waits to be resumed"
         lines.append(f"trial {trial.trial_id} {verb}: epoch {trial.epoch} of {found.max_epochs}{score}")
     if found.state == "interrupted":
-        lines.append(f"go on with it:  ecgtune sweep {found.stage} --name {found.name} --resume")
+        where = "" if results == Path("results") else f" --results {shlex.quote(str(results))}"
+        lines.append(f"go on with it:  ecgtune sweep {found.stage} --name {found.name}{where} --resume")
     return lines
 
 

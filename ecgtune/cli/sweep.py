@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ecgtune.cli import options
-from ecgtune.config import Stage
+from ecgtune.config import Scalar, Stage
 from ecgtune.errors import EcgtuneError
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ecgtune.sweep.engine import RaySession
     from ecgtune.sweep.folder import SweepFolder
     from ecgtune.sweep.plan import Resources, SweepPlan
+    from ecgtune.sweep.unchanged import Given
 
 app = typer.Typer(no_args_is_help=True, help="Search the configurations of one stage.")
 
@@ -60,10 +61,9 @@ def pretext(
     """
     resources = partial(_resources, address, cpus_per_trial, gpus_per_trial, max_concurrent, convolution, keep)
     if resume:
-        given: dict[str, object]
-        given = {"--data": data, "--space": space, "--max-epochs": max_epochs, "--seed": seed, "--hold-out": hold_out}
-        given |= {"--overwrite": overwrite or None, "--convolution": convolution, "--warm-start": warm_start}
-        _resume(results, name, given, num_samples, resources, address, max_concurrent)
+        settings = {"max_epochs": max_epochs, "seed": seed, "hold_out": hold_out}
+        given = partial(_given, "pretext", space, settings, {"convolution": convolution}, data or [])
+        _resume(results, name, given, num_samples, resources, address, max_concurrent, overwrite=overwrite)
         return
     chosen = _space(space, "pretext", num_samples=num_samples, max_epochs=max_epochs, seed=seed, hold_out=hold_out)
     folder = _folder(results, name, "pretext", overwrite)
@@ -121,12 +121,13 @@ def emotion(
 
     resources = partial(_resources, address, cpus_per_trial, gpus_per_trial, max_concurrent, convolution, keep)
     if resume:
-        given: dict[str, object]
-        given = {"--data": data, "--space": space, "--max-epochs": max_epochs, "--seed": seed, "--folds": folds}
-        given |= {"--pretext": pretext, "--target": target, "--threshold": threshold}
-        given |= {"--transductive": transductive or None, "--random-encoder": random_encoder or None}
-        given |= {"--overwrite": overwrite or None, "--convolution": convolution, "--warm-start": warm_start}
-        _resume(results, name, given, num_samples, resources, address, max_concurrent)
+        settings = {"max_epochs": max_epochs, "seed": seed, "folds": folds}
+        job = {"target": target, "threshold": threshold, "transductive": transductive or None}
+        given = partial(_given, "emotion", space, settings, {**job, "convolution": convolution}, [data] if data else [])
+        if pretext is not None:
+            given = partial(given, model=find_pretext_model(results, pretext))
+        given = partial(given, random_encoder=random_encoder)
+        _resume(results, name, given, num_samples, resources, address, max_concurrent, overwrite=overwrite)
         return
     chosen = _space(space, "emotion", num_samples=num_samples, max_epochs=max_epochs, seed=seed, folds=folds)
     folder = _folder(results, name, "emotion", overwrite)
@@ -196,30 +197,49 @@ def _resources(
     return Resources(address, cpus, gpus, at_once, path, keep)
 
 
+def _given(
+    stage: Stage,
+    space: str | None,
+    settings: "Mapping[str, Scalar | None]",
+    job: "Mapping[str, Scalar | None]",
+    data: list[Path],
+    *,
+    model: Path | None = None,
+    random_encoder: bool = False,
+) -> "Given":
+    """What was typed beside --resume."""
+    from ecgtune.space import find_space, read_space
+    from ecgtune.sweep.unchanged import Given
+
+    asked = None if space is None else read_space(find_space(space, stage), stage)
+    return Given(asked, settings, job, data, model, random_encoder)
+
+
 def _resume(
     results: Path,
     name: str | None,
-    given: Mapping[str, object],
+    given: "Callable[[], Given]",
     num_samples: int | None,
     resources: "Callable[[], Resources]",
     address: str | None,
     max_concurrent: int | None,
+    *,
+    overwrite: bool,
 ) -> None:
-    from ecgtune.errors import ConfigError
+    from ecgtune.errors import InputError
     from ecgtune.sweep.folder import sweep_folder
 
-    mistakes = [
-        f"{option} cannot change in a sweep that is resumed" for option, value in given.items() if value is not None
-    ]
+    if overwrite:
+        raise InputError("--resume goes on with a sweep and --overwrite removes it. Give one of them.")
     if name is None:
-        mistakes.append("say which sweep, with --name")
-    if mistakes or name is None:
-        raise ConfigError("--resume", mistakes)
+        raise InputError("--resume: say which sweep, with --name; `ecgtune list` shows them.")
     folder = sweep_folder(results, name)
 
     def plan() -> "SweepPlan":
         from ecgtune.sweep.planning import plan_again
+        from ecgtune.sweep.unchanged import require_unchanged
 
+        require_unchanged(folder, given())
         return plan_again(folder, resources(), num_samples)
 
     _run(plan, address, max_concurrent, resume=True)

@@ -1,6 +1,6 @@
 """What a running sweep tells its display. The sweep calls; the display only listens."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
@@ -54,8 +54,14 @@ class SweepObserver(Protocol):
         mode: str,
         concurrency: int,
         throughput_unit: str,
+        earlier: Sequence[TrialView] = (),
+        best: tuple[TrialView, int, float] | None = None,
     ) -> None:
-        """The sweep is about to start its first trial."""
+        """The sweep is about to start its first trial.
+
+        `num_samples` counts those that ended in an earlier run, too: they are in `earlier`. `best` is the trial, epoch
+        and score of the best epoch of that run.
+        """
         ...
 
     def trial_started(self, trial: TrialView) -> None:

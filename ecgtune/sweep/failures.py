@@ -1,5 +1,7 @@
 """Why trials fail, and when so many fail alike that the rest need not be tried."""
 
+from collections.abc import Sequence
+
 from ecgtune.errors import EcgtuneError
 from ecgtune.sweep.trial import Trial
 
@@ -15,6 +17,10 @@ class FailingStart:
     def __init__(self) -> None:
         self._causes: list[str] = []
         self._over = False
+
+    def restored(self, ended: Sequence[Trial]) -> None:
+        """Trials of an earlier run: if any of them was no failure, this is not the start any more."""
+        self._over = any(trial.state != "FAILED" for trial in ended)
 
     def see(self, trial: Trial) -> None:
         """Take in a trial that has ended.

@@ -61,12 +61,14 @@ def open_sweep(plan: SweepPlan, observer: SweepObserver, concurrency: int) -> Op
         name=folder.name,
         folder=folder.path,
         stage=settings.stage,
-        num_samples=settings.num_samples - len(finished),
+        num_samples=settings.num_samples,
         max_epochs=plan.job.max_epochs,
         metric=settings.metric,
         mode=settings.mode,
         concurrency=concurrency,
         throughput_unit="views/s" if settings.stage == "pretext" else "windows/s",
+        earlier=[record.view(trial) for trial in finished],
+        best=record.best,
     )
     sign = 1.0 if settings.mode == "max" else -1.0
     scheduler = Once(SCHEDULERS[settings.scheduler](settings, plan.job.max_epochs))

@@ -89,6 +89,14 @@ class SweepRecord:
         """Whether any trial is being trained."""
         return any(trial.state == "RUNNING" for trial in self.trials.values())
 
+    @property
+    def best(self) -> tuple[TrialView, int, float] | None:
+        """Trial, epoch and score of the best epoch so far."""
+        if self.winner is None:
+            return None
+        trial = self.trials.get(self.winner.trial_id) or self._resumed[self.winner.trial_id]
+        return self.view(trial), self.winner.epoch, self.winner.score
+
     def trains(self, trial_id: str) -> bool:
         """Whether a worker has begun with a trial, and it has neither ended nor been paused since."""
         trial = self.trials.get(trial_id)
@@ -127,6 +135,7 @@ class SweepRecord:
         self._epochs.rewrite(rows)
         self._leader.restored()
         finished = list(self.trials.values())
+        self._failing_start.restored(finished)
         # The driver may have died between a trial's end and what was to follow from it.
         for trial in finished:
             drop_state(self._folder.trial(trial.trial_id) / STATE)
@@ -149,7 +158,7 @@ class SweepRecord:
             self._board.start(trial_id, parameters)
         trial.begin()
         self._table.write(list(self.trials.values()))
-        self._observer.trial_started(self._view(trial))
+        self._observer.trial_started(self.view(trial))
 
     def report(self, trial_id: str, report: Mapping[str, Any]) -> None:
         """A worker reports a block of epochs, and perhaps why there will be no more."""
@@ -173,9 +182,9 @@ class SweepRecord:
         self._epochs.add(trial_id, epochs)
         self._study.report(trial_id, {epoch.epoch: epoch.metrics[trial.metric] for epoch in epochs})
         self._board.epochs(trial_id, epochs)
-        self._observer.epoch_finished(self._view(trial))
+        self._observer.epoch_finished(self.view(trial))
         if self.winner is not None and self.winner != before:
-            self._observer.best_changed(self._view(trial), self.winner.epoch, self.winner.score)
+            self._observer.best_changed(self.view(trial), self.winner.epoch, self.winner.score)
 
     def lost_worker(self, trial_id: str, short_of_memory: str) -> None:
         """A trial's worker died, and another one goes on; where memory was short, with half the micro-batch."""
@@ -221,7 +230,7 @@ class SweepRecord:
             # Many may be paused, for long.
             before(self._folder.trial(trial_id) / STATE).unlink(missing_ok=True)
             self._table.write(list(self.trials.values()))
-            self._observer.trial_paused(self._view(trial))
+            self._observer.trial_paused(self.view(trial))
             return
         reason, message = self._ends.get(trial_id, broken or ("", ""))
         failed = reason in FAILURES or trial.best_score is None
@@ -229,16 +238,17 @@ class SweepRecord:
             trial.end("FAILED", reason or "error", message)
         else:
             trial.end("PRUNED" if reason else "COMPLETE", reason, message)
-        # Ray stops a trial at its last epoch without letting the worker tidy up.
-        drop_state(self._folder.trial(trial_id) / STATE)
+        # Whatever the study knows as finished has its epochs on the disk itself, and only then loses its state.
+        self._epochs.sync()
         self._study.finish(trial_id, trial.state, trial.reason, trial.best_score)
+        drop_state(self._folder.trial(trial_id) / STATE)
         if trial_id not in self._resumed:
             self._board.end(trial_id, trial.state)
         self._table.write(list(self.trials.values()))
         if self.winner is not None and self.winner.trial_id == trial_id:
             self.promote()
         self._retain([trial])
-        self._observer.trial_finished(self._view(trial))
+        self._observer.trial_finished(self.view(trial))
         if message:
             self._observer.note(f"trial {trial_id} {'failed' if failed else 'was stopped'} ({trial.reason}): {message}")
         self._failing_start.see(trial)
@@ -259,6 +269,7 @@ class SweepRecord:
         winner = self.winner.trial_id if self.winner else None
         self._retention.ended({trial.trial_id: trial.best_score for trial in ended}, winner)
 
-    def _view(self, trial: Trial) -> TrialView:
+    def view(self, trial: Trial) -> TrialView:
+        """A trial as displays see it."""
         varying = {p.name: trial.parameters[p.name] for p in self._space.parameters if p.name in trial.parameters}
         return trial.view(varying, self._max_epochs)

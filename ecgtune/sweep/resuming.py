@@ -66,7 +66,15 @@ def require_same(folder: SweepFolder, plan: SweepPlan) -> None:
     Raises:
         InputError: with every difference.
     """
-    before, now = _identity(folder.read()), _identity(definition(plan))
+    refuse(folder, _identity(folder.read()), _identity(definition(plan)))
+
+
+def refuse(folder: SweepFolder, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Refuse to go on if two descriptions of the sweep differ.
+
+    Raises:
+        InputError: with every difference.
+    """
     differences = [
         f"{name}: {before.get(name, 'nothing')} then, {now.get(name, 'nothing')} now"
         for name in sorted({*before, *now})

@@ -139,11 +139,17 @@ class SweepStudy:
         return self._open[trial_id]
 
     def report(self, trial_id: str, scores: Mapping[int, float]) -> None:
-        """Tell some epochs' scores; one that is not finite, or was told before a restart, is left out."""
+        """Tell some epochs' scores; one that is not finite is left out."""
         told = self._reported.get(trial_id, ())
         with storage_errors(self._journal.parent), self._file.block():
             for epoch, score in scores.items():
-                if math.isfinite(score) and epoch not in told:
+                if not math.isfinite(score):
+                    continue
+                if epoch in told:
+                    # Optuna's own `report` keeps the first value. On a GPU a repeated epoch may differ from it.
+                    number = self._open[trial_id]._trial_id
+                    self._study._storage.set_trial_intermediate_value(number, epoch, score)
+                else:
                     self._open[trial_id].report(score, step=epoch)
 
     def finish(self, trial_id: str, state: State, reason: str, score: float | None) -> None:
@@ -156,10 +162,12 @@ class SweepStudy:
             score: of the best epoch; needed for COMPLETE.
         """
         with storage_errors(self._journal.parent):
-            trial = self._open.pop(trial_id)
-            if reason:
+            trial = self._open[trial_id]
+            # Also an empty one: a driver may have died between an earlier reason and the end that it was for.
+            if reason or "reason" in trial.user_attrs:
                 trial.set_user_attr("reason", reason)
             self._study.tell(trial, score if state == "COMPLETE" else None, state=_TOLD[state])
+            del self._open[trial_id]
 
     def _new(self) -> optuna.Trial | None:
         earlier = self._handed_out()

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal, TextIO
@@ -89,6 +90,12 @@ class EpochsTable:
             self._writer.writerows(rows)
             if self._file is not None:
                 self._file.flush()
+
+    def sync(self) -> None:
+        """Wait until the rows are on the disk."""
+        if self._file is not None:
+            with storage_errors(self._path.parent):
+                os.fsync(self._file.fileno())
 
     def rewrite(self, rows: Sequence[Mapping[str, str]]) -> None:
         """Replace the file by these rows, in its own form, and go on after them."""

@@ -97,6 +97,7 @@ def _best(folder: SweepFolder, *, minimise: bool) -> list[FrozenTrial]:
     if not folder.study.is_file():
         return []
     storage = JournalStorage(JournalFileBackend(str(folder.study)))
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.load_study(study_name=None, storage=storage)
     ended = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
     sign = 1 if minimise else -1

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import bdtrc
+from scipy.special import bdtr, bdtrc
 
 from ecgtune.training.result import EpochResult
 
@@ -20,10 +20,12 @@ CONSTANT = 0.999
 SIGNIFICANCE = 0.01
 # An encoder whose embeddings lie along one line has a rank of 1.
 VANISHED_RANK = 1.01
+# An AUC is judged only where random scores stay below this.
+TELLING_BOUND = 0.65
 # A symptom for so many epochs in a row is a collapse, in a trial that has had its chance.
 IN_A_ROW = 2
 # Early on a network that learns slowly is above chance by luck now and then, so one sound epoch says little.
-WELL_IN_A_ROW = 3
+WELL_IN_A_ROW = 4
 # A trial that has never been sound for so long has had its chance after so many epochs.
 CHANCE_EPOCHS = 40
 
@@ -92,12 +94,14 @@ def constant_prediction(confusion: NDArray[np.int64]) -> int | None:
 
 
 def explained_by_chance(confusion: NDArray[np.int64]) -> bool:
-    """Whether guessing would be right as often, with a probability above `SIGNIFICANCE`: a binomial bound.
+    """Whether guessing would be right as often, and twice as good a network would not: binomial bounds.
 
-    For balanced classes, as the pretext task has them.
+    Guessing: with a probability above `SIGNIFICANCE`. The other: with one below it, so that few predictions, which
+    say nothing for or against, are no symptom. For balanced classes, as the pretext task has them.
     """
     n, right, n_classes = int(confusion.sum()), int(np.trace(confusion)), len(confusion)
-    return right == 0 or float(bdtrc(right - 1, n, 1.0 / n_classes)) > SIGNIFICANCE
+    by_guessing = right == 0 or float(bdtrc(right - 1, n, 1.0 / n_classes)) > SIGNIFICANCE
+    return by_guessing and float(bdtr(right, n, 2.0 / n_classes)) < SIGNIFICANCE
 
 
 def _auc_of_chance(result: EpochResult) -> bool:
@@ -106,5 +110,6 @@ def _auc_of_chance(result: EpochResult) -> bool:
     negative, positive = result.confusion.sum(axis=1)
     if not math.isfinite(auc) or not negative * positive:
         return True
-    spread = math.sqrt((negative + positive + 1) / (12.0 * negative * positive))
-    return auc <= 0.5 + 2.33 * spread
+    bound = 0.5 + 2.33 * math.sqrt((negative + positive + 1) / (12.0 * negative * positive))
+    # With few windows of a class random scores reach far, and say nothing.
+    return auc <= bound <= TELLING_BOUND

@@ -24,7 +24,7 @@ from ecgtune.sweep.study import SweepStudy
 
 
 class StockRay:
-    """`OptunaSearch` with ASHA or with no scheduler, both with their own defaults.
+    """`OptunaSearch` with ASHA or with no scheduler, both with their own defaults unless told otherwise.
 
     Args:
         table: the curves.
@@ -32,9 +32,10 @@ class StockRay:
         seed: of the sampler.
         random: a random sampler instead of Optuna's default, TPE.
         asha: `AsyncHyperBandScheduler`; else every trial runs to its end.
+        grace: its grace period in epochs; None leaves its own default.
     """
 
-    def __init__(self, table, workers, seed, *, random=False, asha=True):
+    def __init__(self, table, workers, seed, *, random=False, asha=True, grace=None):
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self._table = table
 
@@ -46,7 +47,8 @@ class StockRay:
         self._searcher = ConcurrencyLimiter(searcher, workers)
         self._scheduler = FIFOScheduler()
         if asha:
-            self._scheduler = AsyncHyperBandScheduler(metric="score", mode="max", max_t=table.epochs)
+            given = {} if grace is None else {"grace_period": grace}
+            self._scheduler = AsyncHyperBandScheduler(metric="score", mode="max", max_t=table.epochs, **given)
         self._count = itertools.count()
 
     def following(self, *, idle):

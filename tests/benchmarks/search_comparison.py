@@ -178,7 +178,9 @@ def main():
         processes=options.processes,
         known=known.get("tables", ()) if known.get("seeds") == options.seeds else (),
     ):
-        write_json(file, {"seeds": options.seeds, "tables": tables, "provenance": where})
+        write_json(
+            file, {"seeds": options.seeds, "tables": tables, "provenance": [*known.get("provenance", []), where]}
+        )
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ class Method:
         kind: `stock`, `one epoch` or `ours`.
         searcher: `tpe` or `random`, in `ours` any name that a space file may give.
         scheduler: a name that a space file may give; for `stock` `asha` or `none`.
-        grace: for `ours`: the share of the epochs before which no trial is stopped, at least one epoch.
+        grace: the share of the epochs before which no trial is stopped, at least one epoch; 0 leaves stock its default.
         reduction_factor: for `ours`.
         k: for `one epoch`.
         free_repeats: whether epochs of a configuration that was trained before cost nothing.
@@ -53,6 +53,7 @@ METHODS = {
     "random, ASHA, repeats free": Method("stock", "random", "asha", free_repeats=True),
     STOCK: Method("stock", "tpe", "asha"),
     f"{STOCK}, repeats free": Method("stock", "tpe", "asha", free_repeats=True),
+    f"{STOCK}, with our grace 1/5": Method("stock", "tpe", "asha", grace=1 / 5),
     **{f"one epoch, then top {k}": Method("one epoch", k=k) for k in (1, 3, 5, 10, 20)},
     **dict(_ours()),
 }
@@ -61,7 +62,10 @@ METHODS = {
 def build(method, table, folder, workers, seed):
     """A fresh search."""
     if method.kind == "stock":
-        return StockRay(table, workers, seed, random=method.searcher == "random", asha=method.scheduler == "asha")
+        grace = max(1, round(method.grace * table.epochs)) if method.grace else None
+        return StockRay(
+            table, workers, seed, random=method.searcher == "random", asha=method.scheduler == "asha", grace=grace
+        )
     if method.kind == "one epoch":
         return OneEpoch(table, seed, k=method.k)
     settings = replace(

@@ -61,9 +61,12 @@ def ratio(base, ours, *, resamples=5000):
 
     def resampled(seconds, there):
         chosen = rng.integers(len(seconds), size=(resamples, len(seconds)))
-        return expected(seconds[chosen], there[chosen])
+        found = expected(seconds[chosen], there[chosen])
+        # A resample without a success says that it takes long, not how long.
+        return np.where(there[chosen].any(axis=-1), found, np.inf)
 
-    low, high = np.percentile(resampled(*base) / resampled(*ours), [2.5, 97.5])
+    with np.errstate(invalid="ignore"):
+        low, high = np.percentile(resampled(*base) / resampled(*ours), [2.5, 97.5])
     return float(expected(*base) / expected(*ours)), float(low), float(high)
 
 
@@ -115,8 +118,12 @@ def shown_ratio(methods, base, method, percent):
     if not mine[1].any():
         return ""
     middle, low, high = ratio(theirs, mine)
+    if np.isnan(low):  # neither got there often enough for an interval
+        return number(middle)
     if not theirs[1].any():
         return f"> {number(middle)}"
+    if not np.isfinite(high):
+        return f"{number(middle)} (> {number(low)})"
     return f"{number(middle)} ({number(low)} to {number(high)})"
 
 

@@ -26,7 +26,8 @@ def test_an_interrupted_sweep_says_how_to_go_on(run_cli, tmp_path):
     result = run_cli("status", "mine", "--results", tmp_path)
     assert "emotion sweep, interrupted" in result.stdout
     assert result.stdout.count("waits to be resumed") == 14
-    assert result.stdout.splitlines()[-1] == "go on with it:  ecgtune sweep emotion --name mine --resume"
+    how = f"go on with it:  ecgtune sweep emotion --name mine --results {tmp_path} --resume"
+    assert result.stdout.splitlines()[-1] == how
 
 
 def test_all_sweeps_are_listed_in_the_order_they_began(run_cli):

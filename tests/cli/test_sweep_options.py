@@ -14,7 +14,9 @@ searcher = "grid"
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--resume", "--name", "a", "--warm-start", "b"], "--warm-start cannot change in a sweep that is resumed"),
+        (["--resume", "--name", "a", "--overwrite"], "Give one of them"),
+        (["--resume"], "say which sweep, with --name"),
+        (["--resume", "--name", "a", "--seed", "1"], "a is not a sweep"),
         (["--space", "smoke", "--warm-start", "b"], "--warm-start b: no sweep there"),
         (["--space", "grid.toml"], "pretext/adam/lr has no end of values"),
     ],

@@ -13,7 +13,7 @@ from ecgtune.training.result import EpochResult, Snapshot
 
 # What a trial of the job below does, chosen through its batch size.
 HEALTHY, NAN, BUG, MEMORY, DIES_ONCE, SLOW, DIES, FULL = 8, 16, 32, 64, 128, 256, 512, 1024
-# Memory that suffices for half the micro-batch; predictions that become constant at epoch 4.
+# Memory that suffices for half the micro-batch; predictions that become constant at epoch 5.
 TIGHT, COLLAPSES = 2048, 4096
 
 
@@ -44,7 +44,7 @@ class CurveJob:
             if epoch == 2 and habit == NAN:
                 loss = math.nan
             confusion = np.eye(2, dtype=np.int64)
-            if epoch >= 4 and habit == COLLAPSES:
+            if epoch >= 5 and habit == COLLAPSES:
                 confusion[0, 1] = 1
             metrics = {"train_loss": loss, "val_loss": loss, "val_accuracy": -loss, "val_f1/noise": 0.5}
             yield EpochResult(

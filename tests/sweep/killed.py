@@ -27,7 +27,7 @@ from ecgtune.sweep.plan import definition
 from ecgtune.sweep.scheduler import ScheduledTrials
 from tests.sweep import conftest, curves
 
-OPTIONS = {"searcher": "tpe", "num_samples": 12, "max_concurrent": 1, "max_epochs": 11, "grace_period": 5, "seed": 3}
+OPTIONS = {"searcher": "tpe", "num_samples": 12, "max_concurrent": 1, "max_epochs": 11, "grace_period": 6, "seed": 3}
 HABITS = (curves.HEALTHY, curves.NAN, curves.COLLAPSES, curves.TIGHT)
 OPERATIONS = {"os.rename", "os.remove", "shutil.copyfile"}
 # A run gets so far, at most, before it is killed.

@@ -81,8 +81,6 @@ def worker(tmp_path, monkeypatch):
         # Memory runs out twice: the second time with half the micro-batch.
         (MEMORY, (), [([1], 1, ""), ([1], 1, "out_of_memory")]),
         (TIGHT, (), [([1], 1, ""), ([1, 2, 3, 4, 5], 5, "")]),
-        # Three epochs were well; the fourth and the fifth are not.
-        (COLLAPSES, (), [([1, 2, 3, 4, 5], 5, "collapsed")]),
         # What a full disk kept from being saved is not reported: a worker repeats it.
         (FULL, (), [([], 1, "storage")]),
         (FULL, (1,), [([1], 1, ""), ([], 1, "storage")]),
@@ -90,6 +88,11 @@ def worker(tmp_path, monkeypatch):
 )
 def test_the_best_model_is_on_disk_when_its_epoch_is_reported(worker, habit, milestones, expected):
     assert worker(CurveJob(5), habit, milestones=milestones) == expected
+
+
+def test_a_collapse_ends_a_trial_that_had_been_well(worker):
+    """Four epochs were; the fifth and the sixth are not."""
+    assert worker(CurveJob(9), COLLAPSES) == [([1, 2, 3, 4, 5, 6], 6, "collapsed")]
 
 
 def test_of_a_block_the_best_epoch_is_kept_and_written_once(worker, monkeypatch):

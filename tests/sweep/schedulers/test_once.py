@@ -17,6 +17,9 @@ class Record:
     def will_pause(self, trial_id):
         self.events.append((trial_id, "pause"))
 
+    def trains(self, trial_id):
+        return trial_id == "a"
+
 
 class Heard:
     """A scheduler that remembers what it was told."""
@@ -85,6 +88,14 @@ def test_a_worker_that_is_given_up_ends_its_trial():
         None, SimpleNamespace(config={"trial_id": "a"})
     )
     assert heard.log == [("a", "ended")]
+
+
+def test_a_worker_that_dies_before_it_has_begun_ends_nothing():
+    heard = Heard()
+    ScheduledTrials(Once(heard), Record(), metric="val_loss", sign=1.0, max_epochs=4).on_trial_error(
+        None, SimpleNamespace(config={"trial_id": "b"})
+    )
+    assert heard.log == []
 
 
 @pytest.mark.parametrize("make", [Asha, AshaPromote])
