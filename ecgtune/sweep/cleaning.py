@@ -26,6 +26,7 @@ _LEFTOVER_SECONDS = 86_400
 _ENDED = ("COMPLETE", "PRUNED", "FAILED")
 # As `ecgtune.files` names what is not whole yet, and what it has just replaced.
 _LEFTOVER = re.compile(r"\.(?P<name>.+)\.[a-z0-9_]{8}(\.old)?")
+_WRITTEN = ("sweep.toml", "trials.csv", "epochs.csv", "best", "model.json", "state.pt", "error.txt", "memory.txt")
 
 
 @dataclass(frozen=True)
@@ -169,6 +170,9 @@ def _leftovers(folder: SweepFolder) -> Iterator[Item]:
     for path in sorted(folder.path.rglob(".*")):
         match = _LEFTOVER.fullmatch(path.name)
         if match is None or path.is_symlink() or any(_LEFTOVER.fullmatch(parent.name) for parent in path.parents):
+            continue
+        # So may somebody's own file be named; ours have what they were to be beside them, or are known by name.
+        if not path.with_name(match["name"]).exists() and match["name"] not in _WRITTEN:
             continue
         # A writer of a folder that died between its two moves has left the only model there is.
         if path.is_dir() and not path.with_name(match["name"]).exists():

@@ -89,6 +89,7 @@ class RaySession:
         try:
             if self._address is not None:
                 _knock(self._address)
+            _mute_node_messages()
             ray.init(
                 address=self._address or "local",
                 num_cpus=None if self._address else self._cpus,
@@ -110,6 +111,18 @@ class RaySession:
             f"no Ray cluster answers at {self._address} ({type(error).__name__}). Start one with `ray start --head`, "
             "check the address, and the token where the cluster asks for one; or leave --address out."
         ) from error
+
+
+def _mute_node_messages() -> None:
+    """Keep Ray from printing what its node thinks of a worker's death, a page each time; the record says it in a line.
+
+    `log_to_driver` and the loggers' levels do not reach these messages.
+    """
+    import ray
+
+    worker: Any = ray._private.worker
+    if hasattr(worker, "print_to_stdstream"):
+        worker.print_to_stdstream = lambda *_args, **_kwargs: None
 
 
 def node_died() -> bool:

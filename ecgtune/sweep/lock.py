@@ -42,7 +42,7 @@ def driving(lock: Path) -> Iterator[None]:
     """Be the only driver of a sweep within the block.
 
     The system holds the lock (`flock`), so that a driver that was killed holds nobody up. On a file system without
-    locks nobody is refused.
+    locks the file's word is taken: a dead driver of another machine has to be removed by hand.
 
     Args:
         lock: the file; it is there while the sweep is driven.
@@ -72,9 +72,29 @@ def owner(lock: Path) -> Owner | None:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return _read(lock) or Owner(0, "an unknown machine", "just now")
-    except OSError:
+    except FileNotFoundError:
         return None
+    except OSError:
+        return _believed(lock)
     return None
+
+
+def _believed(lock: Path) -> Owner | None:
+    """Who says to drive the sweep, on a file system without locks; a process of this machine that is gone does not."""
+    found = _read(lock)
+    if found is None or (found.host == socket.gethostname() and not _alive(found.pid)):
+        return None
+    return found
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _locked(lock: Path) -> TextIO:
@@ -99,8 +119,16 @@ def _locked(lock: Path) -> TextIO:
                 ) from error
             time.sleep(_PATIENCE / 10)
             continue
-        except OSError:
-            return file
+        except OSError as error:
+            found = _believed(lock)
+            if found is None:
+                return file
+            file.close()
+            name = lock.name.removeprefix(".").removesuffix(".lock")
+            raise InputError(
+                f"{lock.parent / name} says that it is being run by {found}, and this file system has no locks to tell "
+                f"whether that is still true. If it is not, remove {lock}; else choose another --name."
+            ) from error
         # Its last owner may have removed the file between the two calls; then the lock is on nothing.
         with suppress(FileNotFoundError):
             if os.path.samestat(os.fstat(file.fileno()), lock.stat()):

@@ -15,6 +15,7 @@ from ecgtune.sweep.block import Block
 from ecgtune.sweep.journal import BlockJournal
 from ecgtune.sweep.runner import run_sweep
 from ecgtune.training.result import EpochResult, Snapshot
+from ecgtune.training.state import newest_state
 from tests.sweep.conftest import Listener
 from tests.sweep.curves import BUG, COLLAPSES, FULL, HEALTHY, MEMORY, NAN, TIGHT, CurveJob
 
@@ -88,6 +89,20 @@ def worker(tmp_path, monkeypatch):
 )
 def test_the_best_model_is_on_disk_when_its_epoch_is_reported(worker, habit, milestones, expected):
     assert worker(CurveJob(5), habit, milestones=milestones) == expected
+
+
+def test_where_a_trial_may_be_paused_its_state_is_on_disk_before_the_report(worker, tmp_path, monkeypatch):
+    states = []
+    report = trainable.tune.report
+
+    def look(content):
+        state, _ = newest_state(tmp_path / "sweep" / "trials" / "00000" / "state.pt")
+        states.append((content["epoch"], state and (state["training"]["epoch"], len(state["untold"]))))
+        report(content)
+
+    monkeypatch.setattr(trainable.tune, "report", look)
+    worker(CurveJob(5), milestones=(2, 4), may_pause=True)
+    assert states == [(2, (2, 2)), (4, (4, 2)), (5, (4, 2))]
 
 
 def test_a_collapse_ends_a_trial_that_had_been_well(worker):

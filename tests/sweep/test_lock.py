@@ -90,13 +90,33 @@ def test_a_lock_that_was_removed_while_it_was_waited_for_is_none(lock, monkeypat
         assert lock.exists()
 
 
-def test_without_locks_nobody_is_refused(lock, monkeypatch):
+@pytest.fixture
+def no_locks(monkeypatch):
+    """A file system that knows none."""
+
     def refuse(file, how):
         raise OSError(errno.ENOLCK, "no locks")
 
     monkeypatch.setattr(fcntl, "flock", refuse)
+
+
+def test_without_locks_the_file_is_believed(lock, no_locks):
     with driving(lock):
-        assert owner(lock) is None
+        assert owner(lock).pid == os.getpid()
+        with pytest.raises(InputError, match=r"no locks to tell.*remove .*\.sweep\.lock"), driving(lock):
+            pass
+    assert owner(lock) is None
+    with driving(lock):
+        pass
+
+
+def test_without_locks_a_process_of_this_machine_that_is_gone_is_not_believed(lock, other, no_locks):
+    assert owner(lock).pid == other.pid
+    other.kill()
+    other.wait()
+    assert owner(lock) is None
+    with driving(lock):
+        assert owner(lock).pid == os.getpid()
 
 
 @pytest.mark.parametrize("how", [{}, {"overwrite": True}, {"resume": True}])

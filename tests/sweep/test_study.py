@@ -1,3 +1,4 @@
+import json
 import math
 from dataclasses import replace
 
@@ -104,3 +105,31 @@ def test_the_lock_of_a_driver_that_was_killed_holds_nobody_up(space, tmp_path):
     lock.symlink_to(journal)
     SweepStudy(journal, space, num_samples=2, seed=0)
     assert not lock.is_symlink()
+
+
+def test_a_torn_last_line_of_the_journal_costs_that_line_only(space, tmp_path):
+    """What follows a line without an end would be unreadable to whoever opens the study."""
+    journal = tmp_path / "study.log"
+    SweepStudy(journal, space, num_samples=3, seed=0).ask()
+    with journal.open("a") as file:
+        file.write('{"op_code": 5, "worker_id": "x", "tri')
+    again = SweepStudy(journal, space, num_samples=3, seed=0)
+    assert again.ask()[0] == "00000"
+    assert again.ask()[0] == "00001"
+    assert all(json.loads(line) for line in journal.read_text().splitlines())
+    assert [trial.trial_id for trial in SweepStudy(journal, space, num_samples=3, seed=0).stored()] == [
+        "00000",
+        "00001",
+    ]
+
+
+def test_an_epoch_that_is_repeated_with_another_score_replaces_it(space, tmp_path):
+    """On a GPU a repeated epoch may differ; the table has the new one, and so has the study."""
+    journal = tmp_path / "study.log"
+    first = SweepStudy(journal, space, num_samples=1, seed=0)
+    trial_id, _ = first.ask()
+    first.report(trial_id, {1: 0.5, 2: 0.4})
+    again = SweepStudy(journal, space, num_samples=1, seed=0)
+    assert again.ask()[0] == trial_id
+    again.report(trial_id, {2: 0.41, 3: 0.3})
+    assert again.stored()[0].scores == {1: 0.5, 2: 0.41, 3: 0.3}

@@ -1,5 +1,6 @@
 """What may be typed beside `--resume`: what the sweep was begun with, or nothing."""
 
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -8,7 +9,9 @@ from ecgtune.errors import InputError
 from ecgtune.space import find_space, read_space
 from ecgtune.sweep.folder import SweepFolder
 from ecgtune.sweep.plan import Resources, SweepPlan, definition
-from ecgtune.sweep.pretext_job import PretextJob
+from ecgtune.sweep.planning import plan_again
+from ecgtune.sweep.pretext_job import PretextJob, open_pretext
+from ecgtune.sweep.resuming import require_same
 from ecgtune.sweep.unchanged import Given, require_unchanged
 
 
@@ -54,6 +57,18 @@ def test_another_space_is_refused_with_the_difference(begun):
     other = replace(smoke(), parameters=smoke().parameters[1:])
     with pytest.raises(InputError, match="parameters: pretext/adam/lr"):
         require_unchanged(begun[0], Given(other))
+
+
+def test_data_that_have_changed_in_their_place_are_refused(begun, make_dataset):
+    folder, dataset = begun
+    other = make_dataset(name="other", subjects=7)
+    again = plan_again(folder, Resources(), None)
+    require_same(folder, again)
+    shutil.rmtree(dataset.folder)
+    shutil.copytree(other.folder, dataset.folder)
+    open_pretext.cache_clear()
+    with pytest.raises(InputError, match="data 0: fingerprint"):
+        require_same(folder, again)
 
 
 def test_other_data_are_refused(begun, make_dataset):

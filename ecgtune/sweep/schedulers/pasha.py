@@ -1,7 +1,5 @@
 """Progressive ASHA: the highest rung in use grows only as long as it still changes the ranking."""
 
-from itertools import combinations
-
 import numpy as np
 
 from ecgtune.sweep.schedulers.asha_promote import AshaPromote
@@ -61,13 +59,16 @@ class Pasha(AshaPromote):
 
     def _noise(self, trial_ids: list[str], last: int) -> float:
         """By how much trials differ at epoch `last` that overtook one another at least twice until then."""
-        distances = []
-        for one, other in combinations(trial_ids, 2):
-            mine, theirs = self._curves[one], self._curves[other]
-            gaps = np.array(
-                [mine[epoch] - theirs[epoch] for epoch in range(1, last + 1) if epoch in mine.keys() & theirs]
-            )
-            signs = np.sign(gaps[gaps != 0])
-            if np.count_nonzero(signs[1:] != signs[:-1]) >= 2:
-                distances.append(abs(gaps[-1]))
+        if len(trial_ids) < 2:
+            return 0.0
+        # [trials, epochs]; an epoch that was not told is NaN, and no comparison with it counts.
+        curves = np.array([[self._curves[each].get(e, np.nan) for e in range(1, last + 1)] for each in trial_ids])
+        distances: list[float] = []
+        for number in range(len(curves) - 1):
+            gaps = curves[number + 1 :] - curves[number]
+            signs = np.sign(gaps)
+            for gap, sign in zip(gaps, signs, strict=True):
+                known = sign[np.isfinite(sign) & (sign != 0)]
+                if np.count_nonzero(known[1:] != known[:-1]) >= 2:
+                    distances.append(abs(float(gap[np.isfinite(gap)][-1])))
         return float(np.percentile(distances, _PERCENTILE)) if distances else 0.0
