@@ -52,6 +52,10 @@ class ReadingJob(PretextJob):
     meeting: str = ""
     trials: int = 1
 
+    def symptom(self, result):
+        """None."""
+        return ""
+
     def epochs(self, parameters, device, resume, *, halved=False):
         pool, split = open_pretext(self)
         for start in range(0, len(pool), 500):
