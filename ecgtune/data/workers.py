@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from itertools import chain
 from multiprocessing import active_children, get_context
 from os import cpu_count
-from threading import current_thread, main_thread
 
 from ecgtune.data.person import WindowedRecording, prepare_person
 from ecgtune.data.preprocessing import Preparation
@@ -64,7 +63,7 @@ def _in_processes(
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         try:
             for recordings in people:
-                with _interrupts_ignored():
+                with _interrupts_held_back():
                     future = pool.submit(prepare_person, recordings, preparation)
                 waiting.append((len(recordings), future))
                 if len(waiting) > workers:
@@ -85,13 +84,13 @@ def _in_processes(
 
 
 @contextmanager
-def _interrupts_ignored() -> Iterator[None]:
-    """Ctrl-C is the parent's to answer: a process started in here never sees it, so it prints no traceback."""
-    if current_thread() is not main_thread():  # only there can the handler be changed
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _interrupts_held_back() -> Iterator[None]:
+    """Ctrl-C is the parent's to answer: a process started in here never sees it, so it prints no traceback.
+
+    A process inherits what its parent holds back; the parent itself answers at the end of the block.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -1,4 +1,6 @@
 import multiprocessing
+import os
+import signal
 
 import numpy as np
 import pytest
@@ -52,3 +54,11 @@ def test_processes_are_started_where_the_data_are_worth_it(make_reader, monkeypa
     reader.people.update({f"p{number}": [recording] for number in range(n_subjects)})
     list(workers.prepare_people(reader, Preparation()))
     assert started == ([expected] if expected else [])
+
+
+def test_an_interrupt_while_processes_start_is_answered_afterwards():
+    reached = []
+    with pytest.raises(KeyboardInterrupt), workers._interrupts_held_back():
+        os.kill(os.getpid(), signal.SIGINT)
+        reached.append("the end of the block")
+    assert reached == ["the end of the block"]
