@@ -194,9 +194,12 @@ def test_an_interrupt_ends_all_processes_and_leaves_nothing(real_data, tmp_path)
     out = tmp_path / "set"
     command = [sys.executable, "-m", "ecgtune", "data", "prepare", "wfdb", real_data / "mitdb", "--out", out]
     command += ["--step", "1"]  # ten times the windows, so that on no machine it is done before it is interrupted
+    # What runs in the background of a shell is born deaf to interrupts, and so are its children.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
         [*map(str, command), "--workers", "2"], start_new_session=True, stderr=subprocess.PIPE, text=True
     )
+    signal.signal(signal.SIGINT, before)
     deadline = time.monotonic() + 60
     while not any(tmp_path.iterdir()) and time.monotonic() < deadline:
         time.sleep(0.05)
