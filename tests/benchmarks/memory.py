@@ -69,6 +69,8 @@ class ReadingJob(PretextJob):
             if time.monotonic() > until:
                 raise TimeoutError(f"{len(list(meeting.iterdir()))} of {self.trials} trials came")
             time.sleep(0.1)
+        # The watch looks every 0.2 s: it is to see all of them at once.
+        time.sleep(0.5)
         few = Split(split.train, split.val[:4], split.held_out)
         config = configure(PretextConfig, parameters, where="trial")
         return pretrain(config, pool, few, epochs=self.max_epochs, seed=self.seed, path=self.convolution)
