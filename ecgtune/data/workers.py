@@ -1,6 +1,7 @@
 """Preparing several persons at once, in processes of their own."""
 
 import signal
+import threading
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -87,10 +88,20 @@ def _in_processes(
 def _interrupts_held_back() -> Iterator[None]:
     """Ctrl-C is the parent's to answer: a process started in here never sees it, so it prints no traceback.
 
-    A process inherits what its parent holds back; the parent itself answers at the end of the block.
+    A process inherits what the thread that starts it holds back. The system may hand the signal to another thread of
+    the parent, which does not; so that it is answered at the end of the block all the same, it is only noted until then.
     """
+    noted: list[int] = []
+    # Only the main thread may say who answers a signal.
+    answer = signal.getsignal(signal.SIGINT) if threading.current_thread() is threading.main_thread() else None
+    if answer is not None:
+        signal.signal(signal.SIGINT, lambda number, _: noted.append(number))
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        if answer is not None:
+            signal.signal(signal.SIGINT, answer)
+        if noted:
+            signal.raise_signal(signal.SIGINT)

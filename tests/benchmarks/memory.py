@@ -98,7 +98,11 @@ def run(data, place, trials):
     meeting = place / "meeting"
     meeting.mkdir()
     job = ReadingJob(**asdict(plan.job), meeting=str(meeting), trials=trials)
-    with MemoryWatch(os.getpid(), every=0.2) as watch, RaySession(None, trials):
+    def together(sample):
+        """Only the trials side by side are of interest, not what else Ray starts before and after them."""
+        return sum(map(is_trial, sample)) == trials
+
+    with MemoryWatch(os.getpid(), every=0.2, counts=together) as watch, RaySession(None, trials):
         outcome = run_sweep(replace(plan, job=job), Silent())
     if failed := [trial.reason for trial in outcome.trials if trial.state != "COMPLETE"]:
         sys.exit(f"trials did not finish: {failed}")
@@ -113,16 +117,17 @@ def measure(data, trials):
         return figures(json.loads((Path(place) / "seen.json").read_text()), trials)
 
 
+def is_trial(process):
+    """Whether it trains: Ray names a worker after what it runs; a function that Tune trains is an ImplicitFunc."""
+    return process["title"].startswith("ray::ImplicitFunc")
+
+
 def figures(seen, trials):
     """What the processes took at the peak, in MiB."""
     peak = seen["peak"]
 
     def total(field, which=lambda process: True):
         return round(sum(process[field] for process in peak if which(process)) / MIB, 1)
-
-    def is_trial(process):
-        # Ray names a worker after what it runs; a function that Tune trains is an ImplicitFunc.
-        return process["title"].startswith("ray::ImplicitFunc")
 
     workers = [process for process in peak if is_trial(process)]
     return {

@@ -38,11 +38,12 @@ class MemoryWatch:
     Args:
         root: the process.
         every: seconds between two samples.
+        counts: whether a sample, a list of `footprint`s, may be the peak; None admits all.
     """
 
-    def __init__(self, root, *, every=0.1):
+    def __init__(self, root, *, every=0.1, counts=None):
         self.peak = []
-        self._root, self._every = root, every
+        self._root, self._every, self._counts = root, every, counts or (lambda sample: True)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
@@ -62,7 +63,7 @@ class MemoryWatch:
     def _watch(self):
         while not self._stop.is_set():
             sample = [found for found in map(footprint, family(self._root)) if found is not None]
-            if sum(process["Pss"] for process in sample) > self.peak_bytes:
+            if self._counts(sample) and sum(process["Pss"] for process in sample) > self.peak_bytes:
                 self.peak = sample
             time.sleep(self._every)
 

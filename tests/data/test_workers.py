@@ -1,6 +1,8 @@
 import multiprocessing
 import os
 import signal
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -56,14 +58,39 @@ def test_processes_are_started_where_the_data_are_worth_it(make_reader, monkeypa
     assert started == ([expected] if expected else [])
 
 
-def test_an_interrupt_while_processes_start_is_answered_afterwards():
-    reached = []
+@pytest.mark.parametrize("threads", [0, 1])
+def test_an_interrupt_while_processes_start_is_answered_afterwards(threads):
+    reached, over = [], threading.Event()
+    # The system hands the signal to whichever thread does not hold it back.
+    others = [threading.Thread(target=over.wait) for _ in range(threads)]
+    for other in others:
+        other.start()
     # What runs in the background of a shell is born deaf to interrupts.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        with pytest.raises(KeyboardInterrupt), workers._interrupts_held_back():
-            os.kill(os.getpid(), signal.SIGINT)
-            reached.append("the end of the block")
+        with pytest.raises(KeyboardInterrupt):
+            with workers._interrupts_held_back():
+                os.kill(os.getpid(), signal.SIGINT)
+                time.sleep(0.1)
+                reached.append("the end of the block")
+            reached.append("what follows it")
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     finally:
         signal.signal(signal.SIGINT, before)
+        over.set()
+        for other in others:
+            other.join()
     assert reached == ["the end of the block"]
+
+
+def test_a_thread_may_start_processes_too():
+    reached = []
+
+    def start():
+        with workers._interrupts_held_back():
+            reached.append(signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, ()))
+
+    thread = threading.Thread(target=start)
+    thread.start()
+    thread.join()
+    assert reached == [True]
