@@ -98,6 +98,7 @@ def run(data, place, trials):
     meeting = place / "meeting"
     meeting.mkdir()
     job = ReadingJob(**asdict(plan.job), meeting=str(meeting), trials=trials)
+
     def together(sample):
         """Only the trials side by side are of interest, not what else Ray starts before and after them."""
         return sum(map(is_trial, sample)) == trials

@@ -10,7 +10,8 @@ epoch: `configuration` (counted from 0, in the order of the space's grid), `epoc
 frequent prediction, the seconds of processor time that the epoch took, and the parameters. Processor time, because a
 curve should cost the same whatever else the machine did. `NAME.json` tells where the numbers come from.
 
-A run that was interrupted goes on where it was: configurations that are done lie in `--partial`.
+A run that was interrupted goes on where it was: configurations that are done lie in `--partial`. A space that has grown
+keeps what `NAME.parquet` holds already, if that was recorded on the same data for as many epochs.
 """
 
 import itertools
@@ -82,6 +83,26 @@ def curve(job, number, parameters, file):
     return number
 
 
+def take_over(out, stem, points_, epochs, fingerprint, folder):
+    """Write what an earlier recording holds of the points into the folder for what is done; gives its provenance."""
+    try:
+        before = json.loads((out / f"{stem}.json").read_text())
+    except FileNotFoundError:
+        return []
+    if (before["data_fingerprint"], before["epochs"]) != (fingerprint, epochs):
+        return []
+    known = pd.read_parquet(out / f"{stem}.parquet")
+    curves = {number: curve.to_dict("records") for number, curve in known.groupby("configuration")}
+    for number, point in enumerate(points_):
+        file = folder / f"{number:05d}.json"
+        same = (rows for rows in curves.values() if all(rows[0].get(name) == value for name, value in point.items()))
+        rows = next(same, None)
+        if rows is not None and not file.exists():
+            with replaced(file) as temporary:
+                temporary.write_text(json.dumps([row | {"configuration": number} for row in rows]))
+    return [*before.pop("earlier", []), before]
+
+
 def main():
     """Command line."""
     parser = arguments(__doc__)
@@ -104,25 +125,25 @@ def main():
     folder = options.partial / options.space.stem
     folder.mkdir(parents=True, exist_ok=True)
     grid = list(itertools.islice(points(space.parameters, space.fixed), options.limit))
+    out = options.out if options.out != parser.get_default("out") else options.space.parent
+    everything = [{**space.fixed, **point} for point in grid]
+    fingerprint = load_dataset(options.data).fingerprint
+    earlier = take_over(out, options.space.stem, everything, options.epochs, fingerprint, folder)
     todo = [number for number in range(len(grid)) if not (folder / f"{number:05d}.json").exists()]
     # In a random order, so that a run that is cut short has seen all sides of the space.
     random.Random(0).shuffle(todo)
     with ProcessPoolExecutor(options.processes, mp_context=get_context("spawn")) as processes:
         runs = [
-            processes.submit(curve, job, number, {**space.fixed, **grid[number]}, folder / f"{number:05d}.json")
-            for number in todo
+            processes.submit(curve, job, number, everything[number], folder / f"{number:05d}.json") for number in todo
         ]
         for done, run in enumerate(as_completed(runs), start=len(grid) - len(todo) + 1):
             print(f"{done} of {len(grid)}: configuration {run.result()}", flush=True)
     rows = itertools.chain.from_iterable(json.loads((folder / f"{n:05d}.json").read_text()) for n in range(len(grid)))
     table = pd.DataFrame(rows)
-    out = options.out if options.out != parser.get_default("out") else options.space.parent
     with replaced(out / f"{options.space.stem}.parquet") as temporary:
         table.to_parquet(temporary, index=False, compression="zstd")
-    write_json(
-        out / f"{options.space.stem}.json",
-        {**found, "configurations": len(grid), "epochs": options.epochs, "metric": space.settings.metric},
-    )
+    about = {"configurations": len(grid), "epochs": options.epochs, "metric": space.settings.metric}
+    write_json(out / f"{options.space.stem}.json", found | about | ({"earlier": earlier} if earlier else {}))
     print(f"{len(grid)} configurations, {len(table)} rows: {out / options.space.stem}.parquet")
 
 
