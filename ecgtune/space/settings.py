@@ -42,8 +42,9 @@ class SweepSettings:
         mode: its direction.
         num_samples: trials.
         max_epochs: the most a trial may run.
-        searcher: `tpe` (Bergstra et al. 2011) and `gp` (a Gaussian process), as in Optuna; `cmaes` (Hansen 2016) for
-            numbers that are always in play, others at random; `random`; `grid`, every point once.
+        searcher: `gp`, a Gaussian process that learns from stopped trials, too; `tpe` (Bergstra et al. 2011), as in
+            Optuna; `cmaes` (Hansen 2016) for numbers that are always in play, others at random; `random`; `grid`,
+            every point once.
         scheduler: `asha` (Li et al. 2020) stops trials that lag behind at a rung; `asha_promote` pauses all there
             and goes on with the best; `pasha` (Bohdal et al. 2023) adds rungs only while they change the ranking;
             `hyperband` (Li et al. 2018) runs brackets of `asha`; `median` (Golovin et al. 2017) stops what is below

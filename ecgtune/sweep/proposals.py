@@ -11,9 +11,9 @@ from ecgtune.config import Scalar
 from ecgtune.space import SearchSpace
 from ecgtune.sweep.finite import listed_points
 from ecgtune.sweep.points import Key, point_key
-from ecgtune.sweep.sampling import SEARCHERS, TAKES_RANKS, draw
+from ecgtune.sweep.sampling import SEARCHERS, draw
 from ecgtune.sweep.schedulers import SCHEDULERS
-from ecgtune.sweep.seen import SeenStudy, by_rank, honest
+from ecgtune.sweep.seen import SeenStudy, honest
 
 # So often the searcher is asked for something new; it may be certain of what it wants.
 _SEARCHER_DRAWS = 5
@@ -33,7 +33,6 @@ class Proposals:
         settings = space.settings
         self._space, self._seed = space, seed
         self._sampler = SEARCHERS[settings.searcher]
-        self._takes_ranks = settings.searcher in TAKES_RANKS
         self._pauses = SCHEDULERS[settings.scheduler](settings, settings.max_epochs).pauses
         self._seen = SeenStudy("minimize" if settings.mode == "min" else "maximize")
         self._keys: dict[int, Key] = {}
@@ -52,8 +51,7 @@ class Proposals:
             A point that no earlier trial has; None where all points have been tried.
         """
         tried = {self._key(trial) for trial in earlier}
-        shown = honest(earlier, paused=self._pauses)
-        self._seen.shown = by_rank(shown, self._seen.direction) if self._takes_ranks else shown
+        self._seen.shown = honest(earlier, paused=self._pauses)
         for settled in (given, {}) if given else ({},):
             for point in self._candidates(number, settled):
                 if point_key(self._space, point) not in tried:

@@ -5,26 +5,24 @@ from typing import cast
 
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
-from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
+from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState
 
 from ecgtune.config import Scalar
 from ecgtune.space import Categorical, Float, Int, Parameter, SearchSpace, is_active
 from ecgtune.sweep.cma import CmaSampler
+from ecgtune.sweep.gp import GpSampler
 from ecgtune.sweep.seen import SeenStudy
 
 SEARCHERS: Mapping[str, Callable[[int, SearchSpace], BaseSampler] | None] = {
     # `group` lets the multivariate model treat each branch of a conditional space as a space of its own.
     "tpe": lambda seed, _space: TPESampler(seed=seed, multivariate=True, group=True, constant_liar=True),
-    "gp": lambda seed, _space: GPSampler(seed=seed),
+    "gp": GpSampler,
     "cmaes": lambda seed, space: CmaSampler(seed, numeric_distributions(space)),
     "random": lambda seed, _space: RandomSampler(seed=seed),
     "grid": None,
 }
 """The name in a space file -> what draws one trial, made anew for each from its seed; the grid needs no drawing."""
-
-TAKES_RANKS = ("gp",)
-"""The samplers that can do nothing with a pruned trial, and are shown ranks for scores."""
 
 
 def distribution(parameter: Parameter) -> BaseDistribution:

@@ -2,7 +2,6 @@
 
 import copy
 from collections.abc import Container, Sequence
-from statistics import NormalDist
 from typing import Any, Literal
 
 import optuna
@@ -81,25 +80,6 @@ def ranked(trials: Sequence[FrozenTrial], direction: StudyDirection) -> list[Fro
 
     known = (TrialState.COMPLETE, TrialState.PRUNED)
     return sorted((trial for trial in trials if trial.state in known), key=order)
-
-
-def by_rank(trials: Sequence[FrozenTrial], direction: StudyDirection) -> list[FrozenTrial]:
-    """Trials whose pruned ones are shown as complete: all get the normal score of their rank for a value.
-
-    For samplers that can do nothing with a pruned trial, and would take the scores of one epoch for those of many.
-    """
-    best_first = ranked(trials, direction)
-    sign = 1 if direction == StudyDirection.MINIMIZE else -1
-    scores = {
-        trial.number: sign * NormalDist().inv_cdf((rank + 0.5) / len(best_first))
-        for rank, trial in enumerate(best_first)
-    }
-    return [
-        _as(trial, TrialState.COMPLETE, scores[trial.number], trial.intermediate_values)
-        if trial.number in scores
-        else trial
-        for trial in trials
-    ]
 
 
 def _as(trial: FrozenTrial, state: TrialState, value: float | None, values: dict[int, float]) -> FrozenTrial:

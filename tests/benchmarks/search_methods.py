@@ -37,7 +37,7 @@ class Method:
 def _ours():
     """Our searchers and schedulers, with the settings that are worth a look."""
     shares = {"1 epoch": 0.0, "1/20": 1 / 20, "1/9": 1 / 9, "1/5": 1 / 5, "1/3": 1 / 3}
-    for searcher in ("random", "tpe"):
+    for searcher in ("random", "tpe", "gp"):
         yield f"ours: {searcher}, none", Method("ours", searcher, "none")
         for scheduler in ("asha", "asha_promote", "pasha", "hyperband", "median"):
             for share, grace in shares.items():
