@@ -89,7 +89,7 @@ def _interrupts_held_back() -> Iterator[None]:
     """Ctrl-C is the parent's to answer: a process started in here never sees it, so it prints no traceback.
 
     A process inherits what the thread that starts it holds back. The system may hand the signal to another thread of
-    the parent, which does not; so that it is answered at the end of the block all the same, it is only noted until then.
+    the parent, which does not; so it is only noted until the end of the block, and answered there.
     """
     noted: list[int] = []
     # Only the main thread may say who answers a signal.

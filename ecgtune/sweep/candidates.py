@@ -9,7 +9,7 @@ import numpy as np
 from ecgtune.config import Scalar
 from ecgtune.space import Categorical, Float, Int, Parameter, SearchSpace, is_active
 from ecgtune.space.grid import continuous, points
-from ecgtune.sweep.encoding import place
+from ecgtune.sweep.encoding import places
 
 # A space with no more points is looked at as a whole.
 WHOLE = 1000
@@ -57,7 +57,7 @@ def _near(space: SearchSpace, point: Mapping[str, Scalar], rng: np.random.Genera
             return point[parameter.name]
         if isinstance(parameter, Categorical):
             return _anywhere(parameter, rng)
-        return _at(parameter, place(parameter, point[parameter.name]) + _STEP * rng.standard_normal())
+        return _at(parameter, places(parameter)(point[parameter.name]) + _STEP * rng.standard_normal())
 
     return _point(space, value)
 

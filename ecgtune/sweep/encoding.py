@@ -1,8 +1,7 @@
 """Points of a search space as vectors, so that near points have near vectors."""
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import TypeGuard
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,34 +26,30 @@ def encode(parameters: Sequence[Parameter], points: Sequence[Mapping[str, Scalar
     columns: list[list[float]] = []
     for parameter in parameters:
         name = parameter.name
-        if isinstance(parameter, Categorical) and not _are_numbers(parameter.choices):
+        if isinstance(parameter, Categorical) and not ordered(parameter):
             for choice in parameter.choices:
                 columns.append([0.5 * (name in point and _same(point[name], choice)) for point in points])
         else:
-            columns.append([place(parameter, point[name]) if name in point else _ABSENT for point in points])
+            where = places(parameter)
+            columns.append([where(point[name]) if name in point else _ABSENT for point in points])
     return np.array(columns, dtype=np.float64).reshape(len(columns), len(points)).T
 
 
-def place(parameter: Parameter, value: Scalar) -> float:
-    """Where in its range a number lies, 0 to 1; where among its choices, if those are numbers.
-
-    Raises:
-        TypeError: it is one of several choices that have no order.
-    """
-    if isinstance(parameter, Categorical) and _are_numbers(parameter.choices):
-        return sorted(parameter.choices).index(value) / max(1, len(parameter.choices) - 1)
-    if isinstance(parameter, Categorical) or isinstance(value, str):
-        raise TypeError(f"{parameter.name}: a choice has no place in a range")
-    low, high, number = float(parameter.low), float(parameter.high), float(value)
-    if low == high:
-        return 0.0
-    if parameter.log:
-        low, high, number = math.log(low), math.log(high), math.log(number)
-    return (number - low) / (high - low)
+def ordered(parameter: Categorical) -> bool:
+    """Whether the choices are numbers."""
+    return all(isinstance(choice, (int, float)) and not isinstance(choice, bool) for choice in parameter.choices)
 
 
-def _are_numbers(choices: Sequence[Scalar]) -> TypeGuard[Sequence[int | float]]:
-    return all(isinstance(choice, (int, float)) and not isinstance(choice, bool) for choice in choices)
+def places(parameter: Parameter) -> Callable[[Scalar], float]:
+    """Gives where in its range a value lies, 0 to 1; where among its choices, which have to be `ordered`."""
+    if isinstance(parameter, Categorical):
+        among = sorted(parameter.choices, key=float)
+        known = {choice: number / max(1, len(among) - 1) for number, choice in enumerate(among)}
+        return known.__getitem__
+    scale = math.log if parameter.log else float
+    low, high = scale(parameter.low), scale(parameter.high)
+    width = (high - low) or 1.0
+    return lambda value: (scale(float(value)) - low) / width
 
 
 def _same(value: Scalar, choice: Scalar) -> bool:

@@ -59,16 +59,15 @@ class GpSampler(BaseSampler):
             return {}
         values = self._values(told, study.direction)
         best_first = [told[place].params for place in np.argsort(-values, kind="stable")[:_GOOD]]
-        tried = {point_key(self._space, each.params) for each in trials}
         offered = candidates(self._space, best_first, np.random.default_rng(self._seed))
-        fresh = [point for point in offered if point_key(self._space, point) not in tried]
-        if not fresh:
-            return {}
         pending = [each for each in trials if each.state == TrialState.RUNNING and not _told(each)]
         process = fit(self._encoded([each.params for each in told]), values)
         process = process.believing(self._encoded([each.params for each in pending]))
-        mean, deviation = process.predict(self._encoded(fresh))
-        return fresh[int(np.argmax(log_expected_improvement(mean, deviation, float(values.max()))))]
+        mean, deviation = process.predict(self._encoded(offered))
+        hope = log_expected_improvement(mean, deviation, float(values.max()))
+        tried = {point_key(self._space, each.params) for each in trials}
+        promising = (offered[place] for place in np.argsort(-hope, kind="stable"))
+        return next((point for point in promising if point_key(self._space, point) not in tried), {})
 
     def sample_independent(
         self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
