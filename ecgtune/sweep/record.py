@@ -180,6 +180,8 @@ class SweepRecord:
                 self._leader.see(trial_id, epoch.epoch, score, epoch.confusion)
         # The table first: whatever the study knows of an epoch, the table then knows too.
         self._epochs.add(trial_id, epochs)
+        # The study waits for the disk, too; should the power fail, the table must not be behind it.
+        self._epochs.sync()
         self._study.report(trial_id, {epoch.epoch: epoch.metrics[trial.metric] for epoch in epochs})
         self._board.epochs(trial_id, epochs)
         self._observer.epoch_finished(self.view(trial))

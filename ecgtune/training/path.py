@@ -39,8 +39,8 @@ def choose_path(wanted: str | None, device: str, *, cache: Path | None = None) -
     Raises:
         InputError: there is no such path.
     """
-    origin = "--convolution" if wanted else VARIABLE
-    choice = wanted or os.environ.get(VARIABLE) or "auto"
+    origin = VARIABLE if wanted is None else "--convolution"
+    choice = (os.environ.get(VARIABLE) or "auto") if wanted is None else wanted
     for path in PATHS:
         if choice == path:
             return path

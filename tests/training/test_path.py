@@ -86,3 +86,8 @@ def test_a_probe_goes_forward_and_back_and_leaves_the_threads_as_they_were(monke
     assert min(speeds.values()) > 0
     assert len(gradients) >= 4
     assert torch.get_num_threads() == threads
+
+
+def test_an_empty_choice_is_none_at_all(tmp_path):
+    with pytest.raises(InputError, match="--convolution: there is no convolution path ''. Choose one of auto"):
+        choose_path("", "cpu", cache=tmp_path)
