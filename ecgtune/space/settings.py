@@ -49,8 +49,8 @@ class SweepSettings:
             and goes on with the best; `pasha` (Bohdal et al. 2023) adds rungs only while they change the ranking;
             `hyperband` (Li et al. 2018) runs brackets of `asha`; `median` (Golovin et al. 2017) stops what is below
             the median; `none` lets all run to the end.
-        grace_period: epochs before a trial may be stopped or paused; a file that leaves it out means a ninth of
-            `max_epochs`, which found the best of the recorded curves soonest (results/curves).
+        grace_period: epochs before a trial may be stopped or paused; a file that leaves it out means a fifth of
+            `max_epochs`, which found the best of the recorded curves, and of parts of them, soonest (results/curves).
         reduction_factor: one trial in so many is kept at each rung; `median` and `none` have no rungs. A file that
             leaves it out means 4, for the same reason.
         seed: of everything that is drawn.
@@ -132,7 +132,7 @@ def read_settings(
         )
     settings = SweepSettings(**{**good, "stage": found, "metric": metric, "mode": metrics[metric]})
     if "grace_period" not in given:
-        settings = replace(settings, grace_period=max(1, round(settings.max_epochs / 9)))
+        settings = replace(settings, grace_period=max(1, settings.max_epochs // 5))
     if "reduction_factor" not in given:
         settings = replace(settings, reduction_factor=4)
     wrong = {key for key, _ in mistakes}

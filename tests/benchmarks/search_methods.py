@@ -8,7 +8,7 @@ from ecgtune.sweep.schedulers import SCHEDULERS
 
 STOCK = "stock Ray: OptunaSearch, ASHA"
 RANDOM = "random"
-DEFAULT = "ours: gp, asha, grace 1/9, reduction 4"
+DEFAULT = "ours: gp, asha, grace 1/5, reduction 4"
 
 
 @dataclass(frozen=True)

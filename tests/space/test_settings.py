@@ -73,7 +73,7 @@ def test_the_table_is_complete_and_of_the_stage(stage):
 
 
 def test_what_a_file_leaves_out_is_what_the_recorded_curves_speak_for():
-    assert (read(max_epochs=100).grace_period, read(max_epochs=100).reduction_factor) == (11, 4)
+    assert (read(max_epochs=100).grace_period, read(max_epochs=100).reduction_factor) == (20, 4)
     assert read().searcher == "gp"
     assert read(max_epochs=3).grace_period == 1
     assert (read(grace_period=1, reduction_factor=2).grace_period, read(reduction_factor=2).reduction_factor) == (1, 2)
