@@ -7,8 +7,9 @@ from ecgtune.evaluation.statistics import METRICS, Metric
 from ecgtune.space import SearchSpace, space_from
 from ecgtune.sweep.emotion_job import EmotionJob
 from ecgtune.sweep.folder import SweepFolder
-from ecgtune.sweep.lineage import EncoderOrigin, encoder_origin, require_same_encoder
+from ecgtune.sweep.lineage import EncoderOrigin, encoder_origin
 from ecgtune.sweep.paths import job_entries
+from ecgtune.sweep.standing import with_its_encoder
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def emotion_sweep(folder: SweepFolder) -> EmotionSweep:
         raise InputError(f"{folder.name} is a {content['sweep']['stage']} sweep; evaluate takes emotion sweeps.")
     if not (folder.best / "model.json").is_file():
         raise InputError(f"{folder.name} has no best model yet; let the sweep finish a trial first.")
-    require_same_encoder(folder, content)
+    content = with_its_encoder(folder, content)
     return EmotionSweep(
         folder,
         space_from({key: content[key] for key in ("question", "sweep", "parameters")}, folder.definition),

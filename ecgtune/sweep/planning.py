@@ -14,11 +14,11 @@ from ecgtune.space import SearchSpace, override, space_from
 from ecgtune.sweep.emotion_job import EmotionJob, open_emotion
 from ecgtune.sweep.finite import require_searchable, shortage_of_points
 from ecgtune.sweep.folder import SweepFolder
-from ecgtune.sweep.lineage import require_same_encoder
 from ecgtune.sweep.paths import job_entries, portable
 from ecgtune.sweep.plan import Resources, SweepPlan
 from ecgtune.sweep.points import winners_from
 from ecgtune.sweep.pretext_job import PretextJob, open_pretext
+from ecgtune.sweep.standing import standing_model, with_its_encoder
 from ecgtune.training.checkpoint import ENCODER, load_card
 from ecgtune.training.emotion_data import seen_by
 from ecgtune.training.path import choose_path
@@ -94,9 +94,12 @@ def plan_emotion(
     found, scores = dataset.target(target)
     card = load_card(model)
     notes: list[str] = []
+    asked = model
     if random_weights:
         model = random_encoder(model, settings.seed, cache_folder())
         notes.append("the encoder has random weights: this sweep is the baseline of one on the trained encoder.")
+    else:
+        model = standing_model(model)
     if fewer_folds:
         people = set(dataset.persons[dataset.good & ~np.isnan(scores)].tolist())
         eligible = people if transductive else people - seen_by(card)
@@ -121,6 +124,8 @@ def plan_emotion(
         "encoder_sha256": load_card(model)["files"][ENCODER]["sha256"],
         **{f"sweep_{key}": value for key, value in card.get("sweep", {}).items()},
     }
+    if not random_weights and model != asked.resolve():
+        lineage["asked_for"] = portable(asked, folder)
     space = replace(space, settings=settings)
     task = (
         f"{job.target} > {job.threshold:g}: {len(opened.folds)} folds by person, "
@@ -147,14 +152,13 @@ def plan_again(folder: SweepFolder, resources: Resources, num_samples: int | Non
                 folder.name, [f"--num-samples {num_samples} is below the {before} that it was begun with"]
             )
         space = replace(space, settings=override(space.settings, num_samples=num_samples))
-    job = job_entries(content["job"], folder)
     notes, winners = shortage_of_points(space), winners_from(content.get("winners", []))
     if space.settings.stage == "pretext":
-        pretext = PretextJob(**job)
+        pretext = PretextJob(**job_entries(content["job"], folder))
         open_pretext(pretext)
         return SweepPlan(folder, space, pretext, resources, notes, winners=winners)
-    emotion = EmotionJob(**job)
-    require_same_encoder(folder, content)
+    content = with_its_encoder(folder, content)
+    emotion = EmotionJob(**job_entries(content["job"], folder))
     open_emotion(emotion)
     return SweepPlan(folder, space, emotion, resources, notes, content["pretext"], winners=winners)
 

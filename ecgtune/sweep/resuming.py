@@ -92,6 +92,9 @@ def _identity(content: Mapping[str, Any]) -> dict[str, Any]:
         for key, value in content.get(table, {}).items():
             flat[f"{table}: {key}"] = value
     flat.pop("sweep: num_samples", None)
+    if "pretext" in content:
+        # The same encoder may lie elsewhere by now; see `ecgtune.sweep.standing`.
+        flat["job: model"] = content["pretext"]["encoder_sha256"]
     for number, data in enumerate(content.get("data", [])):
         flat[f"data {number}: fingerprint"] = data["fingerprint"]
     return flat

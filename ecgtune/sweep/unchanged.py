@@ -10,6 +10,7 @@ from ecgtune.data.store import load_dataset
 from ecgtune.space import SearchSpace, as_toml, override
 from ecgtune.sweep.folder import SweepFolder
 from ecgtune.sweep.resuming import refuse
+from ecgtune.sweep.standing import asked_for
 from ecgtune.training.checkpoint import ENCODER, load_card
 
 # Settings of a space that the command line may have replaced; they count where they are given there.
@@ -67,8 +68,10 @@ def require_unchanged(folder: SweepFolder, given: Given) -> None:
         row = f"data {number}: fingerprint"
         before[row], now[row] = known, load_dataset(path).fingerprint
     lineage = content.get("pretext", {})
-    if given.model is not None and not lineage.get("random_weights"):
-        compare("pretext", {"encoder_sha256": load_card(given.model)["files"][ENCODER]["sha256"]})
+    model = None if lineage.get("random_weights") else given.model
+    # Another model may lie in the same place by now; planning again looks for the one of before.
+    if model is not None and not asked_for(folder, lineage, model):
+        compare("pretext", {"encoder_sha256": load_card(model)["files"][ENCODER]["sha256"]})
     if given.random_encoder:
         compare("pretext", {"random_weights": True})
     refuse(folder, before, now)
