@@ -13,7 +13,9 @@ from ecgtune.cli.clean import clean
 from ecgtune.cli.console import show_error
 from ecgtune.cli.dashboard import dashboard
 from ecgtune.cli.evaluate import evaluate
+from ecgtune.cli.jobs import jobs, stop
 from ecgtune.cli.status import list_sweeps, status
+from ecgtune.cli.submit import submit
 from ecgtune.errors import EcgtuneError
 
 
@@ -43,6 +45,9 @@ app.command()(bench)
 app.command()(status)
 app.command("list")(list_sweeps)
 app.command()(clean)
+app.command()(submit)
+app.command()(jobs)
+app.command()(stop)
 
 
 def _show_version(wanted: bool) -> None:

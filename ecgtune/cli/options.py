@@ -35,6 +35,12 @@ Convolution: TypeAlias = Annotated[
 Address: TypeAlias = Annotated[
     str | None, typer.Option("--address", help="A running Ray cluster; default: this machine.")
 ]
+Dashboard: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--address", help="The cluster's dashboard, http://HOST:8265; default: RAY_API_SERVER_ADDRESS, or this machine."
+    ),
+]
 Keep: TypeAlias = Annotated[
     int | None,
     typer.Option(

@@ -281,6 +281,11 @@ def _session(address: str | None, max_concurrent: int | None) -> "RaySession | N
     """Ray, starting in the background; None where planning will measure this machine first, and alone."""
     from ecgtune.data.cache import cache_folder
 
+    if address is not None:
+        from ecgtune.sweep.knock import knock
+
+        knock(address)  # Before planning, which may take a while.
+
     if not (cache_folder() / "convolution.json").is_file():
         return None
     from ecgtune.sweep.engine import RaySession
