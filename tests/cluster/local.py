@@ -53,10 +53,24 @@ def descendants(pid):
     return found
 
 
+def behind(hide):
+    """What starts a command so that some folders are empty for it, and for nobody else."""
+    if not hide:
+        return []
+    mounts = " && ".join(f"mount -t tmpfs none {folder}" for folder in hide)
+    return ["unshare", "-m" if os.getuid() == 0 else "-rm", "sh", "-c", f'{mounts} && exec "$@"', "sh"]
+
+
+def can_hide():
+    """Whether this system lets us give a process file systems of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        return subprocess.run([*behind([folder]), "true"], capture_output=True).returncode == 0
+
+
 class Node:
     """`ray start --block` and all that it started."""
 
-    def __init__(self, cluster, arguments):
+    def __init__(self, cluster, arguments, hide=()):
         self.temp = Path(tempfile.mkdtemp(prefix="ecgray", dir=cluster.place))
         self.log = self.temp / "start.log"
         common = [
@@ -69,7 +83,7 @@ class Node:
         ]
         ports = ["--dashboard-agent-listen-port", str(free_port()), "--metrics-export-port", str(free_port())]
         with self.log.open("w") as log:
-            command = [str(BIN / "ray"), "start", *arguments, *common, *ports]
+            command = [*behind(hide), str(BIN / "ray"), "start", *arguments, *common, *ports]
             self.process = subprocess.Popen(
                 command, env=cluster.env, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
             )
@@ -144,8 +158,9 @@ class LocalCluster:
         self.head = Node(self, ["--head", "--port", str(self.port), "--num-cpus", str(cpus), *shown, *client])
         self.nodes.append(self.head)
 
-    def add(self, cpus=1, *more):
-        node = Node(self, ["--address", self.address, "--num-cpus", str(cpus), *more])
+    def add(self, cpus=1, *more, hide=()):
+        """One more node; it sees nothing of the folders that are hidden from it."""
+        node = Node(self, ["--address", self.address, "--num-cpus", str(cpus), *more], hide)
         self.nodes.append(node)
         return node
 

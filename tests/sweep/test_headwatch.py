@@ -1,0 +1,37 @@
+import socket
+import threading
+
+import pytest
+
+from ecgtune.sweep import headwatch
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch):
+    monkeypatch.setattr(headwatch, "_EVERY", 0.02)
+
+
+def test_a_head_that_goes_and_comes_back_is_told_once_each():
+    told, gone, back = [], threading.Event(), threading.Event()
+
+    def tell(message):
+        told.append(message)
+        (back if "is back" in message else gone).set()
+
+    server = socket.create_server(("127.0.0.1", 0))
+    port = server.getsockname()[1]
+    with headwatch.watching_head(f"127.0.0.1:{port}", tell):
+        assert not gone.wait(0.2)
+        server.close()
+        assert gone.wait(10)
+        server = socket.create_server(("127.0.0.1", port))
+        assert back.wait(10)
+    server.close()
+    assert len(told) == 2
+    assert "--resume" in told[0]
+
+
+def test_there_is_nothing_to_watch_without_a_cluster():
+    before = threading.active_count()
+    with headwatch.watching_head(None, lambda message: None):
+        assert threading.active_count() == before
