@@ -14,16 +14,17 @@ from tests.conftest import ROOT
 pytestmark = [pytest.mark.slow, pytest.mark.ray]
 # Longer than a new worker needs to start, also on a busy machine: else the old ones would take its work.
 SWEEP = {"trials": 4, "epochs": 40, "seconds": 0.25}
+SHORT = {"trials": 3, "epochs": 16, "seconds": 0.25}
 
 
 class Driver:
     """A sweep of paced trials in a process of its own."""
 
-    def __init__(self, cluster, name, *more, **environment):
-        self.folder = cluster.place / name
+    def __init__(self, cluster, name, *more, sweep=SWEEP, **environment):
+        self.sweep, self.folder = sweep, cluster.place / name
         self.folder.mkdir(exist_ok=True)
         self.printed = self.folder / "printed.txt"
-        command = [sys.executable, "-m", "tests.cluster.paced", str(self.folder), cluster.address, json.dumps(SWEEP)]
+        command = [sys.executable, "-m", "tests.cluster.paced", str(self.folder), cluster.address, json.dumps(sweep)]
         with self.printed.open("a") as out:
             env = cluster.env | {"PYTHONPATH": str(ROOT)} | environment
             self.process = subprocess.Popen([*command, *more], cwd=ROOT, env=env, stdout=out, stderr=subprocess.STDOUT)
@@ -54,12 +55,12 @@ class Driver:
 
     def require_whole(self, lost):
         """Every trial complete, no epoch twice in the tables, and at most one repeated for each lost worker."""
-        assert [row["state"] for row in self.rows("trials.csv")] == ["COMPLETE"] * SWEEP["trials"]
+        assert [row["state"] for row in self.rows("trials.csv")] == ["COMPLETE"] * self.sweep["trials"]
         told = Counter((row["trial_id"], row["epoch"]) for row in self.rows("epochs.csv"))
         assert set(told.values()) == {1}
-        assert len(told) == SWEEP["trials"] * SWEEP["epochs"]
+        assert len(told) == self.sweep["trials"] * self.sweep["epochs"]
         trained = Counter((each["lr"], each["epoch"]) for each in self.begun)
-        assert len(trained) == SWEEP["trials"] * SWEEP["epochs"]
+        assert len(trained) == self.sweep["trials"] * self.sweep["epochs"]
         assert sum(trained.values()) - len(trained) <= lost
 
 
@@ -99,7 +100,7 @@ def test_a_node_is_cut_off_and_heals(cluster):
 def test_the_head_dies_and_comes_back():
     with LocalCluster() as cluster:
         cluster.add()
-        driver = Driver(cluster, "head", RAY_gcs_rpc_server_reconnect_timeout_s="15")
+        driver = Driver(cluster, "head", sweep=SHORT, RAY_gcs_rpc_server_reconnect_timeout_s="15")
         driver.wait_until_it_runs_on(2)
         for node in cluster.nodes:
             node.kill()
@@ -109,7 +110,7 @@ def test_the_head_dies_and_comes_back():
         known = driver.rows("epochs.csv")
         cluster.start_head()
         cluster.add()
-        resumed = Driver(cluster, "head", "--resume")
+        resumed = Driver(cluster, "head", "--resume", sweep=SHORT)
         assert resumed.end() == 0, resumed.printed.read_text()
         resumed.require_whole(lost=2)
         assert resumed.rows("epochs.csv")[: len(known) - 2] == known[: len(known) - 2]

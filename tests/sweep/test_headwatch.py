@@ -16,7 +16,7 @@ def test_a_head_that_goes_and_comes_back_is_told_once_each():
 
     def tell(message):
         told.append(message)
-        (back if "is back" in message else gone).set()
+        (gone if "no longer answers" in message else back).set()
 
     server = socket.create_server(("127.0.0.1", 0))
     port = server.getsockname()[1]
