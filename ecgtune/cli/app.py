@@ -7,7 +7,7 @@ import typer
 from typer.core import TyperGroup
 
 from ecgtune import __version__
-from ecgtune.cli import data, sweep, train
+from ecgtune.cli import cluster, data, sweep, train
 from ecgtune.cli.bench import bench
 from ecgtune.cli.clean import clean
 from ecgtune.cli.console import show_error
@@ -39,6 +39,7 @@ app = typer.Typer(
 app.add_typer(data.app, name="data")
 app.add_typer(sweep.app, name="sweep")
 app.add_typer(train.app, name="train")
+app.add_typer(cluster.app, name="cluster")
 app.command()(evaluate)
 app.command()(dashboard)
 app.command()(bench)

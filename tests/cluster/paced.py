@@ -2,8 +2,8 @@
 
     python -m tests.cluster.paced FOLDER ADDRESS '{"trials": 6, "epochs": 8, "seconds": 0.2}' [--resume]
 
-Every epoch is reported by itself and leaves a resumable state. FOLDER/epochs.log has a line per epoch that was begun:
-the trial's learning rate, the epoch, the node, the time.
+Every epoch is reported by itself and leaves a resumable state, unless "defaults" is true. FOLDER/epochs.log has a line
+per epoch that was begun: the trial's learning rate, the epoch, the node, the time.
 """
 
 import json
@@ -75,7 +75,8 @@ def main():
     from ecgtune.sweep.engine import RaySession
     from ecgtune.sweep.runner import run_sweep
 
-    drive.BLOCK_SECONDS, drive.STATE_SECONDS = 0.0, 0.0
+    if not settings.pop("defaults", False):
+        drive.BLOCK_SECONDS, drive.STATE_SECONDS = 0.0, 0.0
     try:
         with RaySession(address), SweepProgress(Console(stderr=True, width=200)) as progress:
             from ray import cloudpickle
