@@ -11,8 +11,8 @@ nodes     trials per hour on so many one-core nodes, against so many times the r
           so starting Ray and its workers is left out, and what is between two trials is not
 spread    on four two-core nodes with room for eight trials, four trials at once: how many nodes work
 workers   the share of the workers' time that is spent in epochs, with so many trials at once on one node, over the
-          same span; the processor time that the driver needs for each epoch; and how many epochs a second one core
-          could serve at that price: where the driver would be the limit
+          same span; the processor time that the driver needs for each epoch; how many epochs a second one core could
+          serve at that price: where the driver would be the limit; and how long an epoch's report waits for its answer
 """
 
 import json
@@ -74,6 +74,17 @@ def share_in_epochs(begun, workers, seconds):
     return inside / (workers * (until - since)), until - since
 
 
+def overheads(begun, seconds):
+    """Mean seconds that an epoch takes beyond its length, and so the driver's answer to its report."""
+    last, beyond = {}, []
+    for each in sorted(begun, key=lambda each: each["time"]):
+        before = last.get(each["lr"])
+        if before is not None and each["epoch"] == before["epoch"] + 1:
+            beyond.append(each["time"] - before["time"] - seconds)
+        last[each["lr"]] = each
+    return sum(beyond) / max(1, len(beyond))
+
+
 def on_nodes(counts, seconds, epochs):
     """Trials per hour on one-core nodes."""
     rows = []
@@ -111,6 +122,7 @@ def on_workers(counts, seconds, epochs):
             begun, cost = run(cluster, "sweep", count, seconds, epochs, WAVES * count)
         share, span = share_in_epochs(begun, count, seconds)
         row = {"workers": count, "share_in_epochs": share, "span_s": span, "driver_ms_per_epoch": cost * 1000}
+        row |= {"answer_ms_per_epoch": overheads(begun, seconds) * 1000, "load": os.getloadavg()[0]}
         rows.append(row | {"epochs_per_second": share * count / seconds, "one_core_could_serve": 1 / cost})
         print(rows[-1], flush=True)
     return rows
