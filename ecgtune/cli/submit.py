@@ -38,6 +38,8 @@ def submit(
     stage, asked = _understood(words)
     if follow and not wait:
         raise InputError("--follow waits, and --no-wait does not. Give one; `ecgtune jobs JOB --follow` follows later.")
+    if asked["resume"] and asked["name"] is None:
+        raise InputError("--resume: say which sweep, with --name; `ecgtune list` shows them.")
     from ecgtune.cluster.arguments import on_cluster
     from ecgtune.cluster.jobs import Jobs
     from ecgtune.cluster.parcel import pack

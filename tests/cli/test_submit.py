@@ -8,6 +8,7 @@ import pytest
         (["--", "sweep"], "and got 'sweep'"),
         (["--no-wait", "--follow", "--", "sweep", "pretext"], "--no-wait does not"),
         (["--", "sweep", "pretext", "--nonsense"], "nonsense"),
+        (["--", "sweep", "pretext", "--resume"], "--resume: say which sweep"),
         (["--", "sweep", "pretext", "--space", "nonsense"], "no search space 'nonsense'"),
         (["--", "sweep", "pretext", "--name", "../x"], "cannot name a sweep"),
         (

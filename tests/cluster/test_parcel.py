@@ -23,6 +23,17 @@ def test_the_parcel_is_the_package_with_its_spaces_and_nothing_else(tmp_path):
     assert f"{len(sent)} files" in str(parcel)
 
 
+def test_what_is_made_anew_anywhere_and_what_is_hidden_stays_here(tmp_path, monkeypatch):
+    package = tmp_path / "ecgtune"
+    for name in ("__init__.py", "__main__.py", "__pycache__/a.pyc", "b.pyc", ".secret", ".hidden/c.py"):
+        (package / name).parent.mkdir(parents=True, exist_ok=True)
+        (package / name).touch()
+    monkeypatch.setattr("ecgtune.__file__", str(package / "__init__.py"))
+    monkeypatch.setattr("ecgtune.cluster.parcel.shipped_spaces", dict)
+    pack(tmp_path / "parcel")
+    assert files(tmp_path / "parcel") == {"ecgtune/__init__.py", "ecgtune/__main__.py"}
+
+
 def test_what_was_sent_runs_by_itself(tmp_path):
     pack(tmp_path)
     code = "import ecgtune, ecgtune.space.shipped as s; print(ecgtune.__file__, *s.shipped_spaces())"

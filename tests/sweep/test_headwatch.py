@@ -31,6 +31,22 @@ def test_a_head_that_goes_and_comes_back_is_told_once_each():
     assert "--resume" in told[0]
 
 
+def test_a_head_that_is_slow_now_and_then_is_not_told(monkeypatch):
+    told, all_asked, answers = [], threading.Event(), iter([False, False, True, False, False, True])
+
+    def answer(address):
+        try:
+            return next(answers)
+        except StopIteration:
+            all_asked.set()
+            return True
+
+    monkeypatch.setattr(headwatch, "_answers", answer)
+    with headwatch.watching_head("127.0.0.1:1", told.append):
+        assert all_asked.wait(10)
+    assert told == []
+
+
 def test_there_is_nothing_to_watch_without_a_cluster():
     before = threading.active_count()
     with headwatch.watching_head(None, lambda message: None):
