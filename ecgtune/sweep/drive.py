@@ -20,6 +20,7 @@ from ecgtune.sweep.scheduler import ScheduledTrials
 from ecgtune.sweep.searcher import StudySearcher
 from ecgtune.sweep.shipping import shipped
 from ecgtune.sweep.trainable import run_trial
+from ecgtune.sweep.visible import Newcomers
 
 # A resumable state costs a write of a few MB, so a worker writes it at most this often, in seconds.
 STATE_SECONDS = 5.0
@@ -41,8 +42,9 @@ def drive(plan: SweepPlan, observer: SweepObserver, concurrency: int) -> tuple[b
     settings, resources = plan.space.settings, plan.resources
     sweep = open_sweep(plan, observer, concurrency)
     record, scheduler = sweep.record, sweep.scheduler
+    newcomers = Newcomers(plan.folder.path.parent, plan.reads, observer.note)
     # A local machine stays as it is; the nodes of a cluster come and go.
-    capacity = None if resources.address is None else Capacity(resources)
+    capacity = None if resources.address is None else Capacity(resources, newcomers)
     head = None if resources.address is None else get_runtime_context().gcs_address
     if capacity is None:
         use_waiting_workers()

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ecgtune.sweep.plan import Resources
@@ -76,15 +76,22 @@ class Capacity:
 
     Args:
         wanted: what a trial needs, CPUs settled, and how many may run at once.
+        joined: is told of each node that was not there at first.
     """
 
-    def __init__(self, wanted: Resources) -> None:
-        self._wanted = wanted
+    def __init__(self, wanted: Resources, joined: Callable[[Node], None] | None = None) -> None:
+        self._wanted, self._joined = wanted, joined
         self._asked, self._known = -math.inf, 0
+        self._met: set[str] | None = None
 
     def __call__(self) -> int:
         """As of two seconds ago at most."""
         if time.monotonic() - self._asked > _ASK_SECONDS:
-            fits = places(nodes(), self._wanted, self._wanted.cpus_per_trial or 1)
+            there = nodes()
+            for node in there:
+                if self._joined and self._met is not None and node.node_id not in self._met:
+                    self._joined(node)
+            self._met = (self._met or set()) | {node.node_id for node in there}
+            fits = places(there, self._wanted, self._wanted.cpus_per_trial or 1)
             self._asked, self._known = time.monotonic(), min(fits, self._wanted.max_concurrent or fits)
         return self._known

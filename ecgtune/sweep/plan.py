@@ -69,6 +69,13 @@ class SweepPlan:
     command: str = ""
     winners: tuple[FirstPoint, ...] = ()
 
+    @property
+    def reads(self) -> tuple[Path, ...]:
+        """The folders that workers read."""
+        data = () if self.resources.ship_data else self.job.folders
+        model = getattr(self.job, "model", None)
+        return tuple(Path(each) for each in (*data, *([model] if model else [])))
+
 
 def definition(plan: SweepPlan) -> dict[str, Any]:
     """The content of `sweep.toml`."""

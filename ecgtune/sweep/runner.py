@@ -3,7 +3,6 @@
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from ecgtune.errors import EcgtuneError, InputError
 from ecgtune.files import storage_errors
@@ -78,7 +77,7 @@ def _run(plan: SweepPlan, observer: SweepObserver, session: RaySession | None, *
     with cluster:
         plan, concurrency = _fit(plan, nodes())
         if plan.resources.address is not None:
-            require_visible(folder.path.parent, _needed(plan))
+            require_visible(folder.path.parent, plan.reads)
         # Nothing on disk was touched up to here: the sweep can run.
         content = definition(plan)
         if resume:
@@ -110,13 +109,6 @@ def _clear(folder: SweepFolder) -> None:
         if folder.path.exists():
             shutil.rmtree(folder.path)
         folder.path.mkdir(parents=True)
-
-
-def _needed(plan: SweepPlan) -> list[Path]:
-    """The folders that a worker reads."""
-    data = () if plan.resources.ship_data else plan.job.folders
-    model = getattr(plan.job, "model", None)
-    return [Path(each) for each in (*data, *([model] if model else []))]
 
 
 def _fit(plan: SweepPlan, machines: Sequence[Node]) -> tuple[SweepPlan, int]:

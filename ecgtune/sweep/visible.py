@@ -1,13 +1,14 @@
 """Whether every node of a cluster has what a trial needs: this package, the data, and the results folder."""
 
 import hashlib
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from ecgtune import __version__
-from ecgtune.errors import InputError
+from ecgtune.errors import EcgtuneError, InputError
 from ecgtune.files import storage_errors
 from ecgtune.sweep.nodes import Node, nodes
 
@@ -54,6 +55,31 @@ def require_visible(results: Path, folders: Sequence[Path], machines: Sequence[N
             + "\nAll nodes have to see the data and the results folder under the paths that they have here (NFS or the "
             "like). Data alone can be sent along with --ship-data."
         )
+
+
+class Newcomers:
+    """Looks, in the background, at nodes that join a sweep.
+
+    Args:
+        results: the folder that holds all sweeps.
+        folders: that a worker reads.
+        tell: takes a sentence.
+    """
+
+    def __init__(self, results: Path, folders: Sequence[Path], tell: Callable[[str], None]) -> None:
+        self._results, self._folders, self._tell = results, folders, tell
+
+    def __call__(self, node: Node) -> None:
+        """Look at a node, and tell if it lacks something: Ray will give it trials all the same."""
+        threading.Thread(target=self._look, args=(node,), name="newcomer", daemon=True).start()
+
+    def _look(self, node: Node) -> None:
+        try:
+            require_visible(self._results, self._folders, [node])
+        except EcgtuneError as error:
+            self._tell(f"{node.name} has joined, and its trials will fail until it is stopped or mended: {error}")
+        except Exception:
+            return  # The sweep, or the node, is gone meanwhile.
 
 
 def contents(folder: Path) -> dict[str, str]:

@@ -68,15 +68,19 @@ def test_capacity_follows_the_nodes_that_come_and_go(monkeypatch):
     there, clock = [node(1)], [0.0]
     monkeypatch.setattr(module, "nodes", lambda: tuple(there))
     monkeypatch.setattr(module.time, "monotonic", lambda: clock[0])
+    heard = []
+    watching = Capacity(Resources(cpus_per_trial=1), heard.append)
     capacity, limited = Capacity(Resources(cpus_per_trial=1)), Capacity(Resources(cpus_per_trial=1, max_concurrent=2))
     seen = []
-    for joined in ([], [node(1), node(1)], [node(4)]):
+    for joined in ([], [node(2), node(3)], [node(4)]):
         there += joined
         clock[0] += 10
         seen.append((capacity(), limited()))
-    assert seen == [(1, 1), (3, 2), (7, 2)]
+        watching()
+    assert seen == [(1, 1), (6, 2), (10, 2)]
     assert all(before <= after for before, after in pairwise(seen))
+    assert [each.node_id for each in heard] == ["id2", "id3", "id4"], "those that were there at first have not joined"
     there.clear()
-    assert capacity() == 7, "within two seconds nobody is asked again"
+    assert capacity() == 10, "within two seconds nobody is asked again"
     clock[0] += 10
     assert capacity() == 0
