@@ -75,8 +75,12 @@ def _run(plan: SweepPlan, observer: SweepObserver, session: RaySession | None, *
     from ecgtune.sweep.drive import drive
 
     with cluster:
-        plan, concurrency = _fit(plan, nodes())
+        machines = nodes()
+        plan, concurrency = _fit(plan, machines)
         if plan.resources.address is not None:
+            gpus = sum(node.gpus for node in machines)
+            if gpus and not plan.resources.gpus_per_trial:
+                observer.note(f"the cluster has {gpus} GPUs, and no trial uses one: --gpus-per-trial 1 changes that.")
             require_visible(folder.path.parent, plan.reads)
         # Nothing on disk was touched up to here: the sweep can run.
         content = definition(plan)

@@ -2,10 +2,13 @@
 
 import csv
 import json
+from types import SimpleNamespace
 
 import pytest
+import requests
 
-from ecgtune.cluster.jobs import SweepJob
+from ecgtune.cluster.jobs import Jobs, SweepJob
+from ecgtune.errors import EcgtuneError
 from tests.cluster.local import LocalCluster, wait_for
 
 
@@ -29,6 +32,58 @@ def job(state, exit_code=None):
 )
 def test_a_jobs_end_becomes_our_exit_code(state, exit_code, ours):
     assert job(state, exit_code).ecgtune_code == ours
+
+
+class Client:
+    """A dashboard whose line is cut at some points of a job's log."""
+
+    def __init__(self, log, cuts, error=None):
+        self.log, self.cuts, self.error = log, list(cuts), error
+
+    async def tail_job_logs(self, job):
+        until = self.cuts.pop(0)
+        for start in range(0, until, 4):
+            yield self.log[start : min(start + 4, until)]
+        if until < len(self.log):
+            raise RuntimeError("WebSocket connection closed unexpectedly")
+
+    def list_jobs(self):
+        if self.error:
+            raise self.error
+        state = "RUNNING" if self.cuts else "SUCCEEDED"
+        details = {"submission_id": "s-1", "metadata": {"ecgtune": "1", "sweep": "s"}, "status": state}
+        return [SimpleNamespace(**details, start_time=1, end_time=2, driver_exit_code=0, message="")]
+
+
+def jobs(monkeypatch, client):
+    monkeypatch.setattr("ecgtune.cluster.jobs.connect", lambda address: ("http://there:8265", client))
+    monkeypatch.setattr("ecgtune.cluster.jobs._POLL_SECONDS", 0)
+    return Jobs(None)
+
+
+def test_a_log_is_passed_on_once_though_the_line_is_cut(monkeypatch):
+    log, heard = "one\ntwo\nthree\nfour\n", []
+    found = jobs(monkeypatch, Client(log, [0, 6, 6, 15, len(log)])).follow("s-1", heard.append)
+    assert "".join(heard) == log
+    assert found.state == "SUCCEEDED"
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (requests.ConnectionError("a page"), "http://there:8265 no longer answers (ConnectionError)"),
+        (
+            RuntimeError("Request failed with status code 500: x.\na page"),
+            "refused: Request failed with status code 500: x.",
+        ),
+    ],
+)
+def test_a_cluster_that_goes_away_is_one_message(monkeypatch, error, said):
+    with pytest.raises(EcgtuneError) as caught:
+        jobs(monkeypatch, Client("", [0], error)).list()
+    assert said in str(caught.value)
+    assert "page" not in str(caught.value)
+    assert caught.value.exit_code == 1
 
 
 @pytest.fixture(scope="module")

@@ -33,5 +33,6 @@ def test_trials_go_where_their_resources_are():
         assert "2 at once" in said, "two halves of one GPU, though five CPUs are there"
         said, fast = nodes_at_work(cluster, "fast", 2, custom={"fast": 1.0})
         assert "1 at once" in said
+        assert "the cluster has 1 GPUs, and no trial uses one" in said
         assert len(shares) == 1
         assert set(shares) == set(fast)
