@@ -72,7 +72,7 @@ def _versions(address: str, head: str) -> dict[str, Any]:
     with grpc.insecure_channel(head) as channel:
         ask = services.InternalKVGcsServiceStub(channel).InternalKVGet
         try:
-            answer = ask(question, metadata=tuple(token_headers().items()), timeout=_PATIENCE)
+            answer = ask(question, metadata=tuple(token_headers(nearby=address == "auto").items()), timeout=_PATIENCE)
         except grpc.RpcError as error:
             if error.code() is grpc.StatusCode.UNAUTHENTICATED:
                 raise refused(address) from error

@@ -10,15 +10,20 @@ from ecgtune.errors import InputError
 _WHERE = "RAY_AUTH_TOKEN, the file that RAY_AUTH_TOKEN_PATH names, or ~/.ray/auth_token"
 
 
-def token_headers() -> Mapping[str, str]:
-    """The headers that a cluster with token authentication asks for; none unless `RAY_AUTH_MODE` is `token`.
+def token_headers(*, nearby: bool = False) -> Mapping[str, str]:
+    """The headers that a cluster with token authentication asks for.
 
-    Ray's own rule for a cluster that is named by its address: nobody's token is sent to a machine unasked.
+    Ray's own rules: nobody's token is sent to a machine unless `RAY_AUTH_MODE` is `token`; where the variable is not
+    set, a cluster that runs on this machine gets the token if there is one.
+
+    Args:
+        nearby: whether the cluster was found on this machine, and not named by an address.
 
     Raises:
         InputError: `RAY_AUTH_MODE` asks for a token, and there is none.
     """
-    if os.environ.get("RAY_AUTH_MODE", "").lower() != "token":
+    mode = os.environ.get("RAY_AUTH_MODE", "").lower()
+    if mode != "token" and (mode or not nearby):
         return {}
     raylet: Any = import_module("ray._raylet")
     loader = raylet.AuthenticationTokenLoader.instance()
@@ -26,6 +31,8 @@ def token_headers() -> Mapping[str, str]:
         found = loader.has_token(ignore_auth_mode=True)
     except Exception:  # A file that is not there, or empty; Ray's words might quote what is in it.
         found = False
+    if not found and not mode:
+        return {}
     if not found:
         raise InputError(
             f"RAY_AUTH_MODE is token, and no token can be read from {_source()}. Put the cluster's token into "

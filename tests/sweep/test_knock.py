@@ -86,6 +86,16 @@ def test_no_token_or_a_wrong_one_is_told_with_the_remedy_and_without_the_token(h
     assert f"Bearer {TOKEN}" not in head.heard
 
 
+def test_a_cluster_of_this_machine_gets_the_token_without_being_told(head, token, monkeypatch):
+    monkeypatch.setattr("ecgtune.sweep.knock._located", lambda address: head.address)
+    token("", TOKEN)
+    knock("auto")
+    for mode, value, said in (("disabled", TOKEN, "so none was sent"), ("", "", "so none was sent")):
+        token(mode, value)
+        with pytest.raises(InputError, match=said):
+            knock("auto")
+
+
 @pytest.mark.parametrize(("name", "what"), [("ray_version", "Ray 2.1.9"), ("python_version", "Python 2.1.9")])
 def test_other_versions_are_named(head, token, name, what):
     token("token", TOKEN)
