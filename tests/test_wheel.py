@@ -46,4 +46,5 @@ def test_a_wheel_installed_elsewhere_works_from_an_empty_folder(tmp_path):
     assert set(spaces) == {path.stem for path in (ROOT / "search_spaces").glob("*.toml")}
     assert run("-m", "ecgtune", "--version").startswith("ecgtune ")
     assert "Usage" in run("-m", "ecgtune", "--help")
+    assert "cluster_name: ecgtune" in run("-m", "ecgtune", "cluster", "example")
     assert list(empty.iterdir()) == []

@@ -7,13 +7,15 @@ import typer
 from typer.core import TyperGroup
 
 from ecgtune import __version__
-from ecgtune.cli import data, sweep, train
+from ecgtune.cli import cluster, data, sweep, train
 from ecgtune.cli.bench import bench
 from ecgtune.cli.clean import clean
 from ecgtune.cli.console import show_error
 from ecgtune.cli.dashboard import dashboard
 from ecgtune.cli.evaluate import evaluate
+from ecgtune.cli.jobs import jobs, stop
 from ecgtune.cli.status import list_sweeps, status
+from ecgtune.cli.submit import submit
 from ecgtune.errors import EcgtuneError
 
 
@@ -37,12 +39,16 @@ app = typer.Typer(
 app.add_typer(data.app, name="data")
 app.add_typer(sweep.app, name="sweep")
 app.add_typer(train.app, name="train")
+app.add_typer(cluster.app, name="cluster")
 app.command()(evaluate)
 app.command()(dashboard)
 app.command()(bench)
 app.command()(status)
 app.command("list")(list_sweeps)
 app.command()(clean)
+app.command()(submit)
+app.command()(jobs)
+app.command()(stop)
 
 
 def _show_version(wanted: bool) -> None:

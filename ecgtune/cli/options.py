@@ -1,11 +1,47 @@
 """Options that several commands share."""
 
+import re
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
 import typer
 
-Results: TypeAlias = Annotated[Path, typer.Option("--results", help="The folder that holds all sweeps.")]
+from ecgtune.errors import InputError
+
+
+def _refuse_url(value: Path | list[Path] | None) -> Path | list[Path] | None:
+    """Tell that a folder is needed where an object store was named.
+
+    A sweep appends to its journal and tables, renames whole files into place, holds a lock that ends with its owner,
+    and maps its windows into memory: what a file system does, and S3 does not.
+    """
+    for path in value if isinstance(value, list) else [value]:
+        # `Path` makes one slash of two.
+        scheme, colon, rest = str(path or "").partition(":/")
+        if colon and re.fullmatch(r"[a-z][a-z0-9+.-]+", scheme):
+            raise InputError(
+                f"{scheme}://{rest} is no folder, and one is needed: a sweep appends to its journal, locks it and maps "
+                "data into memory, which object stores cannot do. Give a folder that all nodes see (NFS, EFS, Lustre), "
+                "and copy it to or from the store with the store's own tool."
+            )
+    return value
+
+
+Results: TypeAlias = Annotated[
+    Path, typer.Option("--results", help="The folder that holds all sweeps.", callback=_refuse_url)
+]
+DataFolders: TypeAlias = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--data",
+        help="A data-set folder; may be given several times. Default: a small generated DREAMER.",
+        callback=_refuse_url,
+    ),
+]
+DataFolder: TypeAlias = Annotated[
+    Path | None,
+    typer.Option("--data", help="A labelled data-set folder; default: the pretext sweep's.", callback=_refuse_url),
+]
 Name: TypeAlias = Annotated[str | None, typer.Option("--name", help="The sweep's name; default: stage, date and time.")]
 Space: TypeAlias = Annotated[
     str | None,
@@ -35,6 +71,19 @@ Convolution: TypeAlias = Annotated[
 Address: TypeAlias = Annotated[
     str | None, typer.Option("--address", help="A running Ray cluster; default: this machine.")
 ]
+Custom: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option("--resource", help="NAME=AMOUNT of a cluster's own resource per trial; may be given several times."),
+]
+ShipData: TypeAlias = Annotated[
+    bool, typer.Option("--ship-data", help="Send the data to each node of the cluster once; they need no shared path.")
+]
+Dashboard: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--address", help="The cluster's dashboard, http://HOST:8265; default: RAY_API_SERVER_ADDRESS, or this machine."
+    ),
+]
 Keep: TypeAlias = Annotated[
     int | None,
     typer.Option(
@@ -55,3 +104,21 @@ Resume: TypeAlias = Annotated[
     bool,
     typer.Option("--resume", help="Go on with the sweep --name; with a larger --num-samples, extend it."),
 ]
+
+
+def amounts(given: list[str]) -> dict[str, float]:
+    """What `--resource` asks for.
+
+    Raises:
+        InputError: one is not NAME=AMOUNT with an amount above 0.
+    """
+    found = {}
+    for each in given:
+        name, _, amount = each.partition("=")
+        try:
+            found[name] = float(amount)
+        except ValueError:
+            found[name] = 0.0
+        if not name or not 0 < found[name] < float("inf"):
+            raise InputError(f"--resource {each}: give NAME=AMOUNT with an amount above 0, e.g. fast=1.")
+    return found

@@ -13,7 +13,7 @@ import typer
 
 from ecgtune.cli import options
 from ecgtune.config import Scalar, Stage
-from ecgtune.errors import EcgtuneError
+from ecgtune.errors import EcgtuneError, InputError
 
 if TYPE_CHECKING:
     from ecgtune.space import SearchSpace
@@ -27,12 +27,7 @@ app = typer.Typer(no_args_is_help=True, help="Search the configurations of one s
 
 @app.command()
 def pretext(
-    data: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--data", help="A data-set folder; may be given several times. Default: a small generated DREAMER."
-        ),
-    ] = None,
+    data: options.DataFolders = None,
     space: options.Space = None,
     name: options.Name = None,
     results: options.Results = Path("results"),
@@ -50,6 +45,8 @@ def pretext(
     gpus_per_trial: options.GpusPerTrial = None,
     convolution: options.Convolution = None,
     address: options.Address = None,
+    resource: options.Custom = None,
+    ship_data: options.ShipData = False,
     keep: options.Keep = None,
     warm_start: options.WarmStart = None,
     overwrite: options.Overwrite = False,
@@ -59,7 +56,12 @@ def pretext(
 
     ecgtune sweep pretext --data data/mitdb --num-samples 12 --max-epochs 6
     """
-    resources = partial(_resources, address, cpus_per_trial, gpus_per_trial, max_concurrent, convolution, keep)
+    custom = options.amounts(resource or [])
+    if ship_data and address is None:
+        raise InputError("--ship-data sends data to the nodes of a cluster: name one with --address, or leave it out.")
+    resources = partial(
+        _resources, address, cpus_per_trial, gpus_per_trial, max_concurrent, convolution, keep, custom, ship_data
+    )
     if resume:
         settings = {"max_epochs": max_epochs, "seed": seed, "hold_out": hold_out}
         given = partial(_given, "pretext", space, settings, {"convolution": convolution}, data or [])
@@ -79,9 +81,7 @@ def pretext(
 
 @app.command()
 def emotion(
-    data: Annotated[
-        Path | None, typer.Option("--data", help="A labelled data-set folder; default: the pretext sweep's.")
-    ] = None,
+    data: options.DataFolder = None,
     pretext: Annotated[
         str | None,
         typer.Option("--pretext", help="A pretext sweep's name, or a model folder; default: the newest finished one."),
@@ -108,6 +108,8 @@ def emotion(
     gpus_per_trial: options.GpusPerTrial = None,
     convolution: options.Convolution = None,
     address: options.Address = None,
+    resource: options.Custom = None,
+    ship_data: options.ShipData = False,
     keep: options.Keep = None,
     warm_start: options.WarmStart = None,
     overwrite: options.Overwrite = False,
@@ -119,7 +121,12 @@ def emotion(
     """
     from ecgtune.sweep.folder import find_pretext_model
 
-    resources = partial(_resources, address, cpus_per_trial, gpus_per_trial, max_concurrent, convolution, keep)
+    custom = options.amounts(resource or [])
+    if ship_data and address is None:
+        raise InputError("--ship-data sends data to the nodes of a cluster: name one with --address, or leave it out.")
+    resources = partial(
+        _resources, address, cpus_per_trial, gpus_per_trial, max_concurrent, convolution, keep, custom, ship_data
+    )
     if resume:
         settings = {"max_epochs": max_epochs, "seed": seed, "folds": folds}
         job = {"target": target, "threshold": threshold, "transductive": transductive or None}
@@ -186,7 +193,14 @@ def _folder(results: Path, name: str | None, stage: Stage, overwrite: bool) -> "
 
 
 def _resources(
-    address: str | None, cpus: int | None, gpus: float | None, at_once: int | None, path: str | None, keep: int | None
+    address: str | None,
+    cpus: int | None,
+    gpus: float | None,
+    at_once: int | None,
+    path: str | None,
+    keep: int | None,
+    custom: "Mapping[str, float]",
+    ship_data: bool,
 ) -> "Resources":
     import torch
 
@@ -194,7 +208,7 @@ def _resources(
 
     if gpus is None:
         gpus = 1.0 if torch.cuda.is_available() else 0.0
-    return Resources(address, cpus, gpus, at_once, path, keep)
+    return Resources(address, cpus, gpus, at_once, path, keep, custom, ship_data)
 
 
 def _given(
@@ -226,7 +240,6 @@ def _resume(
     *,
     overwrite: bool,
 ) -> None:
-    from ecgtune.errors import InputError
     from ecgtune.sweep.folder import sweep_folder
 
     if overwrite:
@@ -280,6 +293,11 @@ def _run(
 def _session(address: str | None, max_concurrent: int | None) -> "RaySession | None":
     """Ray, starting in the background; None where planning will measure this machine first, and alone."""
     from ecgtune.data.cache import cache_folder
+
+    if address is not None:
+        from ecgtune.sweep.knock import knock
+
+        knock(address)  # Before planning, which may take a while.
 
     if not (cache_folder() / "convolution.json").is_file():
         return None

@@ -175,6 +175,15 @@ class DatasetWriter:
         np.lib.format.write_array_header_1_0(self._windows, header)
 
 
+# Data sets that this process has without their folders.
+_MOUNTED: dict[str, WindowDataset] = {}
+
+
+def mount(dataset: WindowDataset) -> None:
+    """Have `load_dataset` give this data set for its folder, which need not exist on this machine."""
+    _MOUNTED[str(dataset.folder)] = dataset
+
+
 def load_dataset(folder: Path) -> WindowDataset:
     """Read a data-set folder; the windows are memory-mapped.
 
@@ -182,6 +191,8 @@ def load_dataset(folder: Path) -> WindowDataset:
         DataError: the folder is missing, incomplete, of a newer format, cannot be read, or its parts do not fit
             together; or it is a file.
     """
+    if str(folder) in _MOUNTED:
+        return _MOUNTED[str(folder)]
     try:
         info = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
         windows = np.load(folder / "windows.npy", mmap_mode="r", allow_pickle=False)

@@ -40,6 +40,11 @@ class Dispatcher:
         """Whether any trial is being trained, or has been handed out and is about to be."""
         return self._record.running or any(self._starting(each, epochs) for each, epochs in self._handed_out.items())
 
+    @property
+    def in_flight(self) -> int:
+        """How many trials are being trained, or have been handed out and are about to be."""
+        return sum(self._record.trains(each) or self._starting(each, n) for each, n in self._handed_out.items())
+
     def _starting(self, trial_id: str, epochs: int) -> bool:
         """Whether no worker has begun yet with a trial that was handed out after so many epochs."""
         trial = self._record.trials.get(trial_id)

@@ -4,19 +4,23 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from ray import tune
+from ray import get_runtime_context, tune
 
 from ecgtune.sweep.callback import RecordCallback
 from ecgtune.sweep.dispatch import WORKER_DEATHS
 from ecgtune.sweep.engine import use_waiting_workers
 from ecgtune.sweep.events import SweepObserver
+from ecgtune.sweep.headwatch import watching_head
 from ecgtune.sweep.interrupt import Interrupt, on_signal
+from ecgtune.sweep.nodes import Capacity
 from ecgtune.sweep.opening import open_sweep
 from ecgtune.sweep.plan import SweepPlan
 from ecgtune.sweep.record import SweepRecord
 from ecgtune.sweep.scheduler import ScheduledTrials
 from ecgtune.sweep.searcher import StudySearcher
+from ecgtune.sweep.shipping import shipped
 from ecgtune.sweep.trainable import run_trial
+from ecgtune.sweep.visible import Newcomers
 
 # A resumable state costs a write of a few MB, so a worker writes it at most this often, in seconds.
 STATE_SECONDS = 5.0
@@ -38,13 +42,17 @@ def drive(plan: SweepPlan, observer: SweepObserver, concurrency: int) -> tuple[b
     settings, resources = plan.space.settings, plan.resources
     sweep = open_sweep(plan, observer, concurrency)
     record, scheduler = sweep.record, sweep.scheduler
-    if resources.address is None:
+    newcomers = Newcomers(plan.folder.path.parent, plan.reads, observer.note)
+    # A local machine stays as it is; the nodes of a cluster come and go.
+    capacity = None if resources.address is None else Capacity(resources, newcomers)
+    head = None if resources.address is None else get_runtime_context().gcs_address
+    if capacity is None:
         use_waiting_workers()
     interrupt = Interrupt()
     threads = resources.cpus_per_trial or 1
     trainable = tune.with_parameters(
         run_trial,
-        job=plan.job,
+        job=shipped(plan.job) if resources.ship_data else plan.job,
         sweep=str(plan.folder.path.resolve()),
         metric=settings.metric,
         mode=settings.mode,
@@ -55,12 +63,14 @@ def drive(plan: SweepPlan, observer: SweepObserver, concurrency: int) -> tuple[b
         block_seconds=BLOCK_SECONDS,
         state_seconds=STATE_SECONDS,
     )
-    needs = {"cpu": threads, "gpu": resources.gpus_per_trial}
+    needs = {"cpu": threads, "gpu": resources.gpus_per_trial, **resources.custom}
     scratch = Path(tempfile.mkdtemp(prefix="ecgtune-ray-"))
     tuner = tune.Tuner(
         tune.with_resources(trainable, needs),
         tune_config=tune.TuneConfig(
-            search_alg=StudySearcher(sweep.dispatcher, interrupt, metric=settings.metric, mode=settings.mode),
+            search_alg=StudySearcher(
+                sweep.dispatcher, interrupt, metric=settings.metric, mode=settings.mode, capacity=capacity
+            ),
             scheduler=ScheduledTrials(
                 scheduler, record, metric=settings.metric, sign=sweep.sign, max_epochs=plan.job.max_epochs
             ),
@@ -68,7 +78,7 @@ def drive(plan: SweepPlan, observer: SweepObserver, concurrency: int) -> tuple[b
             mode=settings.mode,
             # Ray takes a trial that is woken for a new one; the searcher says when there are no more.
             num_samples=-1,
-            max_concurrent_trials=concurrency,
+            max_concurrent_trials=concurrency if capacity is None else settings.num_samples,
             reuse_actors=True,
             trial_name_creator=lambda trial: str(trial.config["trial_id"]),
             trial_dirname_creator=lambda trial: str(trial.config["trial_id"]),
@@ -83,7 +93,7 @@ def drive(plan: SweepPlan, observer: SweepObserver, concurrency: int) -> tuple[b
         ),
     )
     try:
-        with on_signal(interrupt, observer.note):
+        with on_signal(interrupt, observer.note), watching_head(head, observer.note):
             tuner.fit()
     finally:
         record.close()

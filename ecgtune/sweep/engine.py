@@ -2,13 +2,13 @@
 
 import logging
 import os
-import socket
 import threading
 from typing import Any
 
 import joblib
 
 from ecgtune.errors import InputError
+from ecgtune.sweep.knock import knock
 
 # Read by Ray when it is imported or when a run begins, so they are set before either.
 _SETTINGS = {
@@ -64,7 +64,7 @@ class RaySession:
         """Wait for the cluster.
 
         Raises:
-            InputError: there is no cluster at the address.
+            InputError: there is no cluster at the address, or it does not take us.
         """
         import ray
 
@@ -88,7 +88,7 @@ class RaySession:
 
         try:
             if self._address is not None:
-                _knock(self._address)
+                knock(self._address)
             _mute_node_messages()
             ray.init(
                 address=self._address or "local",
@@ -108,8 +108,9 @@ class RaySession:
         if self._address is None or not isinstance(error, (OSError, ValueError, RuntimeError)):
             raise error
         raise InputError(
-            f"no Ray cluster answers at {self._address} ({type(error).__name__}). Start one with `ray start --head`, "
-            "check the address, and the token where the cluster asks for one; or leave --address out."
+            f"the cluster at {self._address} answers, but this process cannot join it ({type(error).__name__}). "
+            "A sweep is driven from a node of the cluster: make this machine one with "
+            f"`ray start --address={self._address}`, or send the sweep there with `ecgtune submit`."
         ) from error
 
 
@@ -133,17 +134,6 @@ def node_died() -> bool:
     node: Any = ray._private.worker._global_node
     raylets = [] if node is None else node.all_processes.get("raylet", [])
     return any(each.process.poll() is not None for each in raylets)
-
-
-def _knock(address: str) -> None:
-    """Ask whether anything listens at `host:port`; Ray itself would try for many minutes.
-
-    Raises:
-        OSError: nothing does.
-    """
-    host, _, port = address.removeprefix("ray://").rpartition(":")
-    if host and port.isdigit():
-        socket.create_connection((host, int(port)), timeout=10).close()
 
 
 def use_waiting_workers() -> None:

@@ -1,6 +1,7 @@
 """Everything that defines a sweep, resolved before anything is written or started."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
@@ -25,6 +26,8 @@ class Resources:
         max_concurrent: trials at once; None means as many as fit.
         convolution: how convolutions are computed: a path's name or `auto`; None asks the environment.
         keep: how many trials that have ended keep their models; None means what the sweep had before, or the default.
+        custom: amounts of a cluster's own resources that a trial needs, by name.
+        ship_data: whether data go through the cluster's object store instead of a path that all nodes see.
     """
 
     address: str | None = None
@@ -33,6 +36,8 @@ class Resources:
     max_concurrent: int | None = None
     convolution: str | None = None
     keep: int | None = None
+    custom: Mapping[str, float] = field(default_factory=dict)
+    ship_data: bool = False
 
     @property
     def device(self) -> str:
@@ -64,6 +69,13 @@ class SweepPlan:
     command: str = ""
     winners: tuple[FirstPoint, ...] = ()
 
+    @property
+    def reads(self) -> tuple[Path, ...]:
+        """The folders that workers read."""
+        data = () if self.resources.ship_data else self.job.folders
+        model = getattr(self.job, "model", None)
+        return tuple(Path(each) for each in (*data, *([model] if model else [])))
+
 
 def definition(plan: SweepPlan) -> dict[str, Any]:
     """The content of `sweep.toml`."""
@@ -83,7 +95,7 @@ def definition(plan: SweepPlan) -> dict[str, Any]:
             }
             for dataset in datasets
         ],
-        "resources": {key: value for key, value in asdict(plan.resources).items() if value is not None},
+        "resources": {key: value for key, value in asdict(plan.resources).items() if value not in (None, {})},
         "machine": machine(),
         "versions": versions(),
     }

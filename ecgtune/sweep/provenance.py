@@ -2,14 +2,13 @@
 
 import os
 import platform
-import subprocess
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import torch
 
 import ecgtune
+from ecgtune.sweep.commit import commit
 
 
 def versions() -> dict[str, str]:
@@ -19,8 +18,8 @@ def versions() -> dict[str, str]:
         "python": platform.python_version(),
         **{name: version(name) for name in ("ray", "optuna", "torch", "numpy")},
     }
-    commit = _commit()
-    return found | ({"commit": commit} if commit else {})
+    known = commit()
+    return found | ({"commit": known} if known else {})
 
 
 def machine() -> dict[str, Any]:
@@ -31,11 +30,3 @@ def machine() -> dict[str, Any]:
         "amx": bool(torch.cpu._is_amx_tile_supported()),
     }
     return found | ({"gpu": torch.cuda.get_device_name()} if torch.cuda.is_available() else {})
-
-
-def _commit() -> str:
-    root = Path(ecgtune.__file__).resolve().parent.parent
-    if not (root / ".git").exists():
-        return ""
-    asked = subprocess.run(["git", "-C", str(root), "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
-    return asked.stdout.strip()

@@ -1,7 +1,7 @@
 """Running a planned sweep: Ray executes, the record keeps the truth."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ecgtune.errors import EcgtuneError, InputError
@@ -10,9 +10,11 @@ from ecgtune.sweep.engine import RaySession
 from ecgtune.sweep.events import SweepObserver
 from ecgtune.sweep.folder import SweepFolder
 from ecgtune.sweep.lock import driving
+from ecgtune.sweep.nodes import Node, nodes, places, spare_cpus
 from ecgtune.sweep.plan import SweepPlan, definition
 from ecgtune.sweep.resuming import require_same
 from ecgtune.sweep.trial import Trial
+from ecgtune.sweep.visible import require_visible
 
 
 @dataclass(frozen=True)
@@ -72,8 +74,14 @@ def _run(plan: SweepPlan, observer: SweepObserver, session: RaySession | None, *
     # Imports Ray's parts, whose settings the session has made; meanwhile the cluster comes up.
     from ecgtune.sweep.drive import drive
 
-    with cluster as available:
-        plan, concurrency = _fit(plan, available)
+    with cluster:
+        machines = nodes()
+        plan, concurrency = _fit(plan, machines)
+        if plan.resources.address is not None:
+            gpus = sum(node.gpus for node in machines)
+            if gpus and not plan.resources.gpus_per_trial:
+                observer.note(f"the cluster has {gpus} GPUs, and no trial uses one: --gpus-per-trial 1 changes that.")
+            require_visible(folder.path.parent, plan.reads)
         # Nothing on disk was touched up to here: the sweep can run.
         content = definition(plan)
         if resume:
@@ -107,22 +115,22 @@ def _clear(folder: SweepFolder) -> None:
         folder.path.mkdir(parents=True)
 
 
-def _fit(plan: SweepPlan, available: Mapping[str, float]) -> tuple[SweepPlan, int]:
+def _fit(plan: SweepPlan, machines: Sequence[Node]) -> tuple[SweepPlan, int]:
     """The plan with its CPUs per trial settled, and how many trials run at once.
 
     One thread gives more than half of what two give, so trials side by side come first and threads second: CPUs that
     no further trial can use go to those that run.
     """
     wanted = plan.resources
-    cpus = int(available.get("CPU", 0))
-    fits = cpus // (wanted.cpus_per_trial or 1)
-    if wanted.gpus_per_trial:
-        fits = min(fits, int(available.get("GPU", 0) / wanted.gpus_per_trial + 1e-9))
+    fits = places(machines, wanted, wanted.cpus_per_trial or 1)
     if fits < 1:
+        more = "".join(f" and {amount:g} of {name}" for name, amount in wanted.custom.items())
+        there = "; ".join(f"{node.cpus} and {node.gpus}" for node in machines)
         raise InputError(
-            f"a trial needs {wanted.cpus_per_trial or 1} CPUs and {wanted.gpus_per_trial:g} GPUs, but there are "
-            f"{cpus} and {available.get('GPU', 0):g}. Lower --cpus-per-trial or --gpus-per-trial."
+            f"a trial needs {wanted.cpus_per_trial or 1} CPUs and {wanted.gpus_per_trial:g} GPUs{more}, but there are "
+            f"{there}{' on the nodes' if len(machines) > 1 else ''}. Lower --cpus-per-trial or --gpus-per-trial"
+            f"{', or look at --resource' if more else ''}."
         )
     concurrency = min(fits, plan.space.settings.num_samples, wanted.max_concurrent or fits)
-    settled = replace(wanted, cpus_per_trial=wanted.cpus_per_trial or max(1, cpus // concurrency))
+    settled = replace(wanted, cpus_per_trial=wanted.cpus_per_trial or spare_cpus(machines, wanted, concurrency))
     return replace(plan, resources=settled), concurrency

@@ -197,3 +197,25 @@ def test_disk(tiny, tmp_path):
     assert 2 * 2.6e6 < found["parts_bytes"]["models"] < 2 * 2.8e6
     assert found["end_bytes"] == sum(found["parts_bytes"].values()) < found["peak_bytes"]
     assert all(found["parts_bytes"][part] for part in ("cards", "tensorboard", "study", "tables"))
+
+
+def test_the_share_in_epochs_counts_what_lies_in_the_span_alone():
+    scaling = importlib.import_module("cluster_scaling")
+    # Two workers; the span goes from 1 to 4, where the last trial begins. The first loses half a second in it.
+    begun = [
+        *({"lr": 1, "epoch": epoch, "time": at} for epoch, at in ((1, 0.0), (2, 1.0), (3, 2.5))),
+        *({"lr": 2, "epoch": epoch, "time": at} for epoch, at in ((1, 1.0), (2, 2.0), (3, 3.0))),
+        {"lr": 3, "epoch": 1, "time": 4.0},
+    ]
+    share, span = scaling.share_in_epochs(begun, 2, 1.0)
+    assert span == 3.0
+    assert share == pytest.approx(5.0 / 6.0)
+    assert scaling.overheads(begun, 1.0) == pytest.approx(0.5 / 4)
+
+
+@pytest.mark.slow
+@pytest.mark.ray
+def test_cluster_scaling_runs():
+    scaling = importlib.import_module("cluster_scaling")
+    (row,) = scaling.on_workers([2], 0.2, 3)
+    assert 0 < row["share_in_epochs"] <= 1

@@ -20,7 +20,10 @@ def test_a_wrong_word_is_the_users_mistake(run_cli, arguments):
     assert "Traceback" not in result.stderr
 
 
-@pytest.mark.parametrize("command", ["ecgtune", "data", "data prepare", "sweep", "sweep pretext", "train emotion"])
+@pytest.mark.parametrize(
+    "command",
+    ["ecgtune", "data", "data prepare", "sweep", "sweep pretext", "train emotion", "submit", "jobs", "cluster example"],
+)
 def test_help_loads_nothing_heavy(command):
     words = command.removeprefix("ecgtune").split()
     run = [sys.executable, "-X", "importtime", "-m", "ecgtune", *words, "--help"]

@@ -29,3 +29,26 @@ def test_refused(run_cli, tmp_path, monkeypatch, arguments, said):
     assert result.exit_code == 2
     assert said in result.stderr
     assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--results", "s3://bucket/results"], "s3://bucket/results is no folder"),
+        (["--data", "gs://bucket/data"], "gs://bucket/data is no folder"),
+        (["--ship-data"], "name one with --address"),
+        (["--resource", "fast"], "--resource fast: give NAME=AMOUNT"),
+        (["--resource", "fast=0"], "--resource fast=0: give NAME=AMOUNT"),
+        (["--resource", "fast=x"], "--resource fast=x: give NAME=AMOUNT"),
+        (["--address", "127.0.0.1:1"], "no Ray cluster answers at 127.0.0.1:1"),
+    ],
+)
+@pytest.mark.parametrize("stage", ["pretext", "emotion"])
+def test_what_a_cluster_cannot_do_is_told_at_once(run_cli, tmp_path, monkeypatch, stage, arguments, said):
+    monkeypatch.chdir(tmp_path)
+    result = run_cli("sweep", stage, *arguments)
+    if stage == "emotion" and arguments[0] == "--address":
+        said = "has no finished pretext sweep"
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert said in result.stderr
+    assert not list(tmp_path.iterdir())

@@ -82,3 +82,19 @@ def test_the_scheduler_comes_before_new_trials():
         pause(f"{number:05d}", 1, score)
     assert dispatcher.next()[0] == "00001"
     assert dispatcher.next()[0] == "00003"
+
+
+def test_in_flight_are_those_that_run_or_are_about_to():
+    dispatcher, record, _, start, pause = sweep(3)
+    record.trains = lambda each: each in record.trials and record.trials[each].state == "RUNNING"
+    assert dispatcher.in_flight == 0
+    dispatcher.next()
+    dispatcher.next()
+    assert dispatcher.in_flight == 2
+    start("00000")
+    assert dispatcher.in_flight == 2
+    pause("00000", 1, 0.5)
+    assert dispatcher.in_flight == 1
+    start("00001")
+    record.trials["00001"].state = "COMPLETE"
+    assert dispatcher.in_flight == 0

@@ -1,0 +1,110 @@
+"""`ecgtune submit`: a sweep as a job on a Ray cluster."""
+
+import shlex
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ecgtune.cli import options
+from ecgtune.cli.console import show_error, stderr, stdout
+from ecgtune.errors import InputError
+
+if TYPE_CHECKING:
+    from ecgtune.cluster.jobs import Jobs, SweepJob
+
+
+def submit(
+    words: Annotated[list[str], typer.Argument(metavar="-- sweep STAGE ...", help="The command to run there.")],
+    address: options.Dashboard = None,
+    wait: Annotated[
+        bool, typer.Option("--wait/--no-wait", help="Wait for the end and exit with the sweep's own code.")
+    ] = True,
+    follow: Annotated[
+        bool | None, typer.Option("--follow/--no-follow", help="Print what the sweep prints; default: while waiting.")
+    ] = None,
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option("--exclude", help="A pattern of files of the package not to send; may be given several times."),
+    ] = None,
+    python: Annotated[str, typer.Option("--python", help="The interpreter on the cluster.")] = "python",
+) -> None:
+    """Run a sweep on a Ray cluster: sends code and search space, not data or results, which all nodes must see.
+
+    ecgtune submit --address http://HOST:8265 -- sweep pretext --data /shared/mitdb --results /shared/results
+    """
+    stage, asked = _understood(words)
+    if follow and not wait:
+        raise InputError("--follow waits, and --no-wait does not. Give one; `ecgtune jobs JOB --follow` follows later.")
+    if asked["resume"] and asked["name"] is None:
+        raise InputError("--resume: say which sweep, with --name; `ecgtune list` shows them.")
+    from ecgtune.cluster.arguments import on_cluster
+    from ecgtune.cluster.jobs import Jobs
+    from ecgtune.cluster.parcel import pack
+    from ecgtune.space import find_space, read_space
+    from ecgtune.space.shipped import shipped_spaces
+    from ecgtune.sweep.commit import commit
+    from ecgtune.sweep.folder import sweep_folder
+
+    space = None
+    if asked["space"] is not None:
+        space = find_space(asked["space"], stage)
+        read_space(space, stage)
+        space = None if space in shipped_spaces().values() else space
+    name = asked["name"] or f"{stage}-{datetime.now():%Y%m%d-%H%M%S}"
+    results = sweep_folder(asked["results"], name).path.parent.resolve()
+    there = on_cluster(words, name=name, results=results, space=space)
+    jobs = Jobs(address)
+    with TemporaryDirectory(prefix="ecgtune-submit-") as folder:
+        parcel = pack(Path(folder), space, exclude or ())
+        stderr().print(f"sending {parcel} to {jobs.url}", soft_wrap=True, markup=False)
+        job = jobs.submit(there, parcel, sweep=name, results=str(results), python=python, commit=commit())
+    stdout().print(job.job, soft_wrap=True, markup=False)
+    tell_ways(jobs, job)
+    if wait:
+        watch(jobs, job, follow=follow is not False)
+
+
+def watch(jobs: "Jobs", job: "SweepJob", *, follow: bool) -> None:
+    """Wait for a job's end, and exit with the sweep's own code; Ctrl-C leaves the job alone."""
+    try:
+        found = jobs.follow(job.job, lambda text: typer.echo(text, nl=False)) if follow else jobs.wait(job.job)
+    except KeyboardInterrupt as interrupt:
+        stderr().print(f"\nNo longer watching; {job.job} goes on.", soft_wrap=True, markup=False)
+        tell_ways(jobs, job)
+        raise typer.Exit(130) from interrupt
+    if found.state == "FAILED" and found.exit_code is None:
+        show_error(f"{found.job} could not be started: {' '.join(found.message.split())[:500]}")
+    elif found.exit_code == 127:
+        show_error("the cluster has no such interpreter; name the one that has Ray with --python.")
+    stderr().print(f"{found.job}: {found.state.lower()} after {found.seconds:.0f} s", soft_wrap=True, markup=False)
+    raise typer.Exit(found.ecgtune_code)
+
+
+def tell_ways(jobs: "Jobs", job: "SweepJob") -> None:
+    """Say how to follow, stop and resume a job."""
+    where = f"--address {shlex.quote(jobs.url)}"
+    sweep = f"sweep {job.stage} --name {job.sweep} --results {shlex.quote(job.results)} --resume"
+    for what, how in (
+        ("follow", f"ecgtune jobs {job.job} --follow {where}"),
+        ("stop", f"ecgtune stop {job.job} {where}"),
+        ("resume", f"ecgtune submit {where} -- {sweep}"),
+    ):
+        stderr().print(f"{what + ':':8} {how}", soft_wrap=True, markup=False)
+
+
+def _understood(words: list[str]) -> tuple[Any, dict[str, Any]]:
+    """The stage and the options of a sweep; what is mistyped is told here and not on the cluster."""
+    from ecgtune.cli import sweep
+
+    if words[:1] != ["sweep"] or words[1:2] not in (["pretext"], ["emotion"]):
+        raise InputError(
+            f"ecgtune submit runs sweeps, and got {shlex.join(words)!r}. Give, after two dashes, sweep pretext or "
+            "sweep emotion with its options."
+        )
+    group: Any = typer.main.get_command(sweep.app)
+    command = group.commands[words[1]]
+    context = command.make_context(f"ecgtune sweep {words[1]}", list(words[2:]))
+    return words[1], dict(context.params)

@@ -1,0 +1,1 @@
+"""A sweep on a Ray cluster: sent there as a job, followed, stopped."""

@@ -1,0 +1,128 @@
+"""Whether every node of a cluster has what a trial needs: this package, the data, and the results folder."""
+
+import hashlib
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from ecgtune import __version__
+from ecgtune.errors import EcgtuneError, InputError
+from ecgtune.files import storage_errors
+from ecgtune.sweep.nodes import Node, nodes
+
+# Seconds in which a node has to answer: it may have to start a worker, and to wake a network drive.
+_PATIENCE = 90.0
+
+
+def require_visible(results: Path, folders: Sequence[Path], machines: Sequence[Node] | None = None) -> None:
+    """Ask all nodes of the connected cluster, side by side.
+
+    Args:
+        results: the folder that holds all sweeps; workers write their trials there.
+        folders: of data sets and models; a node has to see the same files there as this process.
+        machines: whom to ask; None asks all.
+
+    Raises:
+        InputError: a node lacks something; every lack is named, node by node.
+        StorageError: the results folder cannot be written here.
+    """
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    wanted = {str(folder.resolve()): contents(folder) for folder in folders}
+    asked = nodes() if machines is None else machines
+    mark = results.resolve() / f".seen-{uuid4().hex}"
+    with storage_errors(results):
+        results.mkdir(parents=True, exist_ok=True)
+        mark.touch()
+    try:
+        answers: dict[Any, Node] = {}
+        for node in asked:
+            there = NodeAffinitySchedulingStrategy(node.node_id, soft=False)
+            look: Any = ray.remote(_look)
+            answers[look.options(num_cpus=0, scheduling_strategy=there, max_retries=0).remote(str(mark), wanted)] = node
+        done, late = ray.wait(list(answers), num_returns=len(answers), timeout=_PATIENCE)
+        lacks = [f"{answers[each].name} did not answer within {_PATIENCE:g} s" for each in late]
+        lacks += [f"{answers[each].name} {lack}" for each in done for lack in _answer(each)]
+    finally:
+        mark.unlink(missing_ok=True)
+    if lacks:
+        raise InputError(
+            f"{len(lacks)} things are missing on the cluster's nodes:\n"
+            + "\n".join(f"  - {lack}" for lack in sorted(lacks))
+            + "\nAll nodes have to see the data and the results folder under the paths that they have here (NFS or the "
+            "like). Data alone can be sent along with --ship-data."
+        )
+
+
+class Newcomers:
+    """Looks, in the background, at nodes that join a sweep.
+
+    Args:
+        results: the folder that holds all sweeps.
+        folders: that a worker reads.
+        tell: takes a sentence.
+    """
+
+    def __init__(self, results: Path, folders: Sequence[Path], tell: Callable[[str], None]) -> None:
+        self._results, self._folders, self._tell = results, folders, tell
+
+    def __call__(self, node: Node) -> None:
+        """Look at a node, and tell if it lacks something: Ray will give it trials all the same."""
+        threading.Thread(target=self._look, args=(node,), name="newcomer", daemon=True).start()
+
+    def _look(self, node: Node) -> None:
+        try:
+            require_visible(self._results, self._folders, [node])
+        except EcgtuneError as error:
+            self._tell(f"{node.name} has joined, and its trials will fail until it is stopped or mended: {error}")
+        except Exception:
+            return  # The sweep, or the node, is gone meanwhile.
+
+
+def contents(folder: Path) -> dict[str, str]:
+    """Names, sizes and, of JSON files, checksums: what tells one state of a data set or model from another."""
+    found = {}
+    for path in sorted(folder.iterdir()):
+        if path.is_file() and not path.name.startswith("."):
+            digest = hashlib.sha256(path.read_bytes()).hexdigest() if path.suffix == ".json" else ""
+            found[path.name] = f"{path.stat().st_size} bytes {digest}".strip()
+    return found
+
+
+def _look(mark: str, wanted: dict[str, dict[str, str]]) -> list[str]:
+    """What the node that runs this lacks."""
+    from ecgtune import __version__ as version
+
+    lacks = [] if version == __version__ else [f"has ecgtune {version}, and here is {__version__}"]
+    if not Path(mark).exists():
+        lacks.append(f"does not see the results folder {Path(mark).parent}")
+    else:
+        try:
+            beside = Path(f"{mark}-{uuid4().hex}")
+            beside.touch()
+            beside.unlink()
+        except OSError as error:
+            lacks.append(f"cannot write to the results folder {Path(mark).parent} ({error.strerror})")
+    for folder, expected in wanted.items():
+        try:
+            if contents(Path(folder)) != expected:
+                lacks.append(f"sees other files than this machine in {folder}")
+        except OSError as error:
+            lacks.append(f"does not see {folder} ({error.strerror})")
+    return lacks
+
+
+def _answer(reference: Any) -> list[str]:
+    """What a node said, or why it could not even look."""
+    import ray
+
+    try:
+        return list(ray.get(reference))
+    except ray.exceptions.RayError as error:
+        said = str(error).strip().splitlines()[-1]
+        if "No module named" in said or "ModuleNotFoundError" in str(error):
+            return ["has no ecgtune: install it there, or send the sweep with `ecgtune submit`, which brings it along"]
+        return [f"could not look ({said})"]

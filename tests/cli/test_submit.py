@@ -1,0 +1,37 @@
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--", "evaluate", "x"], "ecgtune submit runs sweeps, and got 'evaluate x'"),
+        (["--", "sweep"], "and got 'sweep'"),
+        (["--no-wait", "--follow", "--", "sweep", "pretext"], "--no-wait does not"),
+        (["--", "sweep", "pretext", "--nonsense"], "nonsense"),
+        (["--", "sweep", "pretext", "--resume"], "--resume: say which sweep"),
+        (["--", "sweep", "pretext", "--space", "nonsense"], "no search space 'nonsense'"),
+        (["--", "sweep", "pretext", "--name", "../x"], "cannot name a sweep"),
+        (
+            ["--address", "http://127.0.0.1:1", "--", "sweep", "pretext"],
+            "no Ray dashboard answers at http://127.0.0.1:1",
+        ),
+        (["--address", "ray://127.0.0.1:1", "--", "sweep", "pretext"], "jobs go to the dashboard"),
+    ],
+)
+def test_mistakes_are_told_before_anything_is_sent(run_cli, words, said):
+    result = run_cli("submit", *words)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert said in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("command", [["jobs"], ["stop", "x"]])
+def test_a_cluster_that_is_not_there(run_cli, command):
+    result = run_cli(*command, "--address", "127.0.0.1:1")
+    assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
+    assert "no Ray dashboard answers at http://127.0.0.1:1" in result.stderr
+
+
+def test_follow_needs_a_job(run_cli):
+    result = run_cli("jobs", "--follow")
+    assert (result.exit_code, "say which job" in result.stderr) == (2, True)

@@ -1,0 +1,77 @@
+"""What a node does not see. Nodes with file systems of their own are in tests/cluster/test_storage.py."""
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from ecgtune.errors import InputError
+from ecgtune.sweep import visible
+from ecgtune.sweep.nodes import Node
+from ecgtune.sweep.visible import Newcomers, _look, contents, require_visible
+
+NODE = Node("a" * 8, "worker (10.0.0.2, aaaaaa)", 1)
+
+
+@pytest.fixture
+def folders(make_dataset, tmp_path):
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / ".seen").touch()
+    return tmp_path / "results", make_dataset().folder
+
+
+def test_a_node_that_sees_everything_lacks_nothing(folders):
+    results, data = folders
+    assert _look(str(results / ".seen"), {str(data): contents(data)}) == []
+    assert [path.name for path in results.iterdir()] == [".seen"]
+
+
+@pytest.mark.parametrize(
+    ("harm", "said"),
+    [
+        (lambda results, data: data.rename(data.with_name("moved")), "does not see {data} (No such file"),
+        (lambda results, data: (data / "windows.npy").unlink(), "sees other files than this machine in {data}"),
+        (lambda results, data: (data / "dataset.json").write_text("{}"), "sees other files"),
+        (lambda results, data: (results / ".seen").unlink(), "does not see the results folder {results}"),
+    ],
+)
+def test_each_lack_is_named(folders, harm, said):
+    results, data = folders
+    expected = {str(data): contents(data)}
+    harm(results, data)
+    (lack,) = _look(str(results / ".seen"), expected)
+    assert said.format(results=results, data=data) in lack
+
+
+def test_another_version_of_this_package_is_named(folders, monkeypatch):
+    monkeypatch.setattr(visible, "__version__", "9.9")
+    results, _ = folders
+    (lack,) = _look(str(results / ".seen"), {})
+    assert "and here is 9.9" in lack
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("ray_cluster")
+def test_the_nodes_of_a_cluster_are_asked(folders, tmp_path):
+    results, data = folders
+    require_visible(results, [data])
+    assert [path.name for path in results.iterdir()] == [".seen"]
+
+
+@pytest.mark.parametrize("error", [InputError("it lacks something"), RuntimeError("the cluster is gone")])
+def test_a_node_that_joins_is_looked_at_and_told_only_if_it_lacks_something(monkeypatch, error):
+    told, asked = [], threading.Event()
+
+    def require(results, folders, machines):
+        assert machines == [NODE]
+        asked.set()
+        raise error
+
+    monkeypatch.setattr(visible, "require_visible", require)
+    Newcomers(Path("results"), [], told.append)(NODE)
+    assert asked.wait(10)
+    for thread in threading.enumerate():
+        if thread.name == "newcomer":
+            thread.join(10)
+    assert len(told) == isinstance(error, InputError)
+    assert all(NODE.name in each and "it lacks something" in each for each in told)
