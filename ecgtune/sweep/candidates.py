@@ -78,5 +78,6 @@ def _at(parameter: Float | Int, where: float) -> Scalar:
         return parameter.low + parameter.step * min(steps, round((value - parameter.low) / parameter.step))
     if parameter.step is not None:
         steps = math.floor((high - low) / parameter.step + 1e-9)
-        return low + parameter.step * min(steps, round((value - low) / parameter.step))
+        # 3 steps of 0.1 are a little more than 0.3.
+        return min(high, low + parameter.step * min(steps, round((value - low) / parameter.step)))
     return min(max(value, low), high)

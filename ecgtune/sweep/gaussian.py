@@ -11,6 +11,8 @@ from scipy.special import log_ndtr
 # Tried for the length scale and for the noise, whose unit is the variance of the process.
 _LENGTHS = (0.5, 1.0, 2.0, 4.0)
 _NOISES = (0.03, 0.1, 0.3)
+# So many deviations below the incumbent, the two forms of the expected improvement agree to seven digits.
+_FAR = 30.0
 
 
 @dataclass(frozen=True)
@@ -91,10 +93,10 @@ def log_expected_improvement(
     """
     z = (mean - over) / deviation
     log_density = -0.5 * z**2 - 0.5 * np.log(2 * np.pi)
-    near = np.maximum(z, -6.0)
+    near, behind = np.maximum(z, -_FAR), np.maximum(-z, _FAR)
     plain = np.exp(-0.5 * near**2) / np.sqrt(2 * np.pi) + near * np.exp(log_ndtr(near))
-    far = log_density - 2 * np.log(np.maximum(-z, 1.0))
-    return np.asarray(np.log(deviation) + np.where(z > -6.0, np.log(plain), far))
+    far = log_density - 2 * np.log(behind) + np.log1p((15 / behind**2 - 3) / behind**2)
+    return np.asarray(np.log(deviation) + np.where(z > -_FAR, np.log(plain), far))
 
 
 def _factor(distances: NDArray[np.float64], length: float, noise: float) -> tuple[NDArray[np.float64], bool]:

@@ -32,9 +32,6 @@ def loss(values):
     return abs(math.log10(values.get(LR.name, 1e-3)) + 3) + values.get(WARMUP.name, 0) / 10 + values[CYCLES.name] / 7
 
 
-EACH = [pytest.param(name, marks=[pytest.mark.slow] if name == "gp" else []) for name in SEARCHERS]
-
-
 class Sweep:
     """One worker that asks and tells, and can be killed: what it held in memory is then gone."""
 
@@ -68,7 +65,7 @@ class Sweep:
         return self.drawn
 
 
-@pytest.mark.parametrize("searcher", EACH)
+@pytest.mark.parametrize("searcher", SEARCHERS)
 @pytest.mark.parametrize("parameters", [FINITE, MIXED], ids=["finite", "mixed"])
 def test_a_resumed_sweep_draws_what_an_uninterrupted_one_does(tmp_path, searcher, parameters):
     space = make_space(*parameters, searcher=searcher)
@@ -91,7 +88,7 @@ def test_a_resumed_sweep_draws_what_an_uninterrupted_one_does(tmp_path, searcher
     assert len(whole) == 17
 
 
-@pytest.mark.parametrize("searcher", EACH)
+@pytest.mark.parametrize("searcher", SEARCHERS)
 def test_every_point_of_a_finite_space_is_tried_once_and_then_no_more(tmp_path, searcher):
     space = make_space(*FINITE, searcher=searcher)
     drawn = Sweep(tmp_path / "s", space, 100).run()

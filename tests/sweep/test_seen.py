@@ -1,10 +1,9 @@
-import numpy as np
 import pytest
 from optuna.distributions import FloatDistribution
 from optuna.study import StudyDirection
 from optuna.trial import TrialState, create_trial
 
-from ecgtune.sweep.seen import SeenStudy, by_rank, honest, ranked
+from ecgtune.sweep.seen import SeenStudy, honest, ranked
 
 PLACES = {"x": FloatDistribution(0, 1)}
 
@@ -64,17 +63,6 @@ def test_ranks_complete_ones_first_then_who_got_furthest():
     shown = honest(ALL, paused=True)
     assert [trial.number for trial in ranked(shown, StudyDirection.MINIMIZE)] == [7, 0, 5, 2, 1, 3]
     assert [trial.number for trial in ranked(shown, StudyDirection.MAXIMIZE)] == [0, 7, 2, 5, 1, 3]
-
-
-@pytest.mark.parametrize("direction", [StudyDirection.MINIMIZE, StudyDirection.MAXIMIZE])
-def test_normal_scores_for_ranks(direction):
-    shown = by_rank(honest(ALL, paused=True), direction)
-    values = {trial.number: trial.value for trial in shown if trial.state == TrialState.COMPLETE}
-    order = [trial.number for trial in ranked(honest(ALL, paused=True), direction)]
-    assert sorted(values, key=values.get, reverse=direction == StudyDirection.MAXIMIZE) == order
-    assert np.mean(list(values.values())) == pytest.approx(0)
-    assert [trial.state.name for trial in shown if trial.number in (4, 6)] == ["FAIL", "RUNNING"]
-    assert by_rank([], direction) == []
 
 
 def test_a_study_in_memory_shows_what_it_is_given():
