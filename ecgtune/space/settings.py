@@ -42,15 +42,15 @@ class SweepSettings:
         mode: its direction.
         num_samples: trials.
         max_epochs: the most a trial may run.
-        searcher: `gp`, a Gaussian process that learns from stopped trials, too; `tpe` (Bergstra et al. 2011), as in
-            Optuna; `cmaes` (Hansen 2016) for numbers that are always in play, others at random; `random`; `grid`,
+        searcher: `tpe` (Bergstra et al. 2011), as in Optuna; `gp`, a Gaussian process that learns from stopped trials,
+            too; `cmaes` (Hansen 2016) for numbers that are always in play, others at random; `random`; `grid`,
             every point once.
         scheduler: `asha` (Li et al. 2020) stops trials that lag behind at a rung; `asha_promote` pauses all there
             and goes on with the best; `pasha` (Bohdal et al. 2023) adds rungs only while they change the ranking;
             `hyperband` (Li et al. 2018) runs brackets of `asha`; `median` (Golovin et al. 2017) stops what is below
             the median; `none` lets all run to the end.
         grace_period: epochs before a trial may be stopped or paused; a file that leaves it out means a fifth of
-            `max_epochs`, which found the best of the recorded curves, and of parts of them, soonest (results/curves).
+            `max_epochs`, which found the best of the recorded curves soonest (results/curves).
         reduction_factor: one trial in so many is kept at each rung; `median` and `none` have no rungs. A file that
             leaves it out means 4, for the same reason.
         seed: of everything that is drawn.
@@ -64,7 +64,7 @@ class SweepSettings:
     mode: Mode
     num_samples: int = number(20, 1, 1_000_000)
     max_epochs: int = number(100, 1, 1_000_000)
-    searcher: Literal["gp", "tpe", "cmaes", "random", "grid"] = choice("gp", "gp", "tpe", "cmaes", "random", "grid")
+    searcher: Literal["tpe", "gp", "cmaes", "random", "grid"] = choice("tpe", "tpe", "gp", "cmaes", "random", "grid")
     scheduler: Literal["asha", "asha_promote", "pasha", "hyperband", "median", "none"] = choice(
         "asha", "asha", "asha_promote", "pasha", "hyperband", "median", "none"
     )

@@ -8,7 +8,8 @@ from ecgtune.sweep.schedulers import SCHEDULERS
 
 STOCK = "stock Ray: OptunaSearch, ASHA"
 RANDOM = "random"
-DEFAULT = "ours: gp, asha, grace 1/5, reduction 4"
+# What the shipped spaces of a stage have; the tables are named after their stage.
+DEFAULTS = {"emotion": "ours: gp, asha, grace 1/5, reduction 4", "pretext": "ours: tpe, asha, grace 1/5, reduction 4"}
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 from common import REPOSITORY
-from search_methods import DEFAULT, RANDOM, STOCK
+from search_methods import DEFAULTS, RANDOM, STOCK
 from summary import number
 
 from ecgtune.files import replaced, write_text
@@ -27,7 +27,7 @@ from matplotlib import pyplot as plt
 CURVES = REPOSITORY / "results" / "curves"
 BEGIN, END = "<!-- table: tests/benchmarks/search_report.py -->", "<!-- end of table -->"
 # What the plots show, in this order; the tables have all.
-SHOWN = (RANDOM, "random, ASHA", STOCK, "one epoch, then top 3", "one epoch, then top 10", DEFAULT)
+SHOWN = (RANDOM, "random, ASHA", STOCK, "one epoch, then top 3", "one epoch, then top 10", *DEFAULTS.values())
 HEAD = (
     "| method | expected seconds | quartiles and median | not reached | stock / it | random / it | stock / it at 2 % "
     "| at 5 % | trials | different |",
@@ -85,19 +85,19 @@ def lines(tables):
             *HEAD,
         ]
         order = sorted(methods, key=lambda method: expected(*spent(methods[method])))
-        written += [f"| {' | '.join(cells(method, methods))} |" for method in order]
+        written += [f"| {' | '.join(cells(method, methods, DEFAULTS[table['table']]))} |" for method in order]
         written.append("")
     return written
 
 
-def cells(method, methods):
-    """One method's line."""
+def cells(method, methods, default):
+    """One method's line; the default's in bold."""
     entry = methods[method]
     seconds, there = spent(entry)
     missed = len(there) - there.sum()
     quartiles = np.percentile(np.where(there, seconds, np.inf), [25, 50, 75], method="lower")
     return [
-        f"**{method}**" if method == DEFAULT else method,
+        f"**{method}**" if method == default else method,
         f"{'' if there.any() else '> '}{number(expected(seconds, there))}",
         ", ".join(f"{value:,.3g}" if np.isfinite(value) else "-" for value in quartiles),
         f"{missed} of {len(there)}" if missed else "0",
@@ -133,7 +133,7 @@ def plot(name, table, file):
     shown = [method for method in SHOWN if method in table["methods"]]
     for place, method in enumerate(shown):
         entry, colour = table["methods"][method], f"C{place}"
-        width = 2.4 if method == DEFAULT else 1.3
+        width = 2.4 if method == DEFAULTS[table["table"]] else 1.3
         low, middle, high = (100 * np.array(row) for row in entry["regret_quartiles"])
         left.plot(table["times"], middle, color=colour, label=method, linewidth=width)
         left.fill_between(table["times"], low, high, color=colour, alpha=0.12, linewidth=0)

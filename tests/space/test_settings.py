@@ -39,7 +39,7 @@ def test_the_defaults():
         ({"stage": "pretext", "num_samples": 0}, "num_samples", "must be a whole number from 1"),
         ({"stage": "pretext", "num_samples": 2.5}, "num_samples", "must be a whole number"),
         ({"stage": "pretext", "num_samples": True}, "num_samples", "must be a whole number"),
-        ({"stage": "pretext", "searcher": "bo"}, "searcher", "must be one of 'gp', 'tpe', 'cmaes', 'random', 'grid'"),
+        ({"stage": "pretext", "searcher": "bo"}, "searcher", "must be one of 'tpe', 'gp', 'cmaes', 'random', 'grid'"),
         ({"stage": "pretext", "scheduler": 1}, "scheduler", "must be one of 'asha', 'asha_promote', 'pasha', 'hyper"),
         ({"stage": "pretext", "reduction_factor": 1}, "reduction_factor", "from 2"),
         ({"stage": "pretext", "seed": -1}, "seed", "from 0"),
@@ -74,7 +74,7 @@ def test_the_table_is_complete_and_of_the_stage(stage):
 
 def test_what_a_file_leaves_out_is_what_the_recorded_curves_speak_for():
     assert (read(max_epochs=100).grace_period, read(max_epochs=100).reduction_factor) == (20, 4)
-    assert read().searcher == "gp"
+    assert read().searcher == "tpe"
     assert read(max_epochs=3).grace_period == 1
     assert (read(grace_period=1, reduction_factor=2).grace_period, read(reduction_factor=2).reduction_factor) == (1, 2)
 

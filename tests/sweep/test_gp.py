@@ -8,6 +8,7 @@ from optuna.trial import TrialState, create_trial
 
 from ecgtune.space import Categorical, Float, Int, SearchSpace, SweepSettings, active
 from ecgtune.space.grid import points
+from ecgtune.sweep import gp
 from ecgtune.sweep.gp import GpSampler
 from ecgtune.sweep.points import point_key
 from ecgtune.sweep.sampling import SEARCHERS, distributions, draw
@@ -127,6 +128,7 @@ def test_nothing_is_tried_again():
         found.append(make_trial(space, len(found), point, [float(point["x"])]))
     assert sorted(trial.params["x"] for trial in found) == list(range(12))
     assert told(space, found) == {}
+    assert told(space, [*found[:11], make_trial(space, 11, found[11].params, [], "RUNNING")]) == {}
 
 
 @pytest.mark.parametrize("state", ["FAIL", "RUNNING"])
@@ -146,6 +148,7 @@ def test_too_little_to_learn_from_leaves_all_to_chance():
         for more, state in enumerate(("FAIL", "RUNNING"))
     ]
     assert told(space, line(7) + others) == {}
+    assert told(space, [*line(7), make_trial(space, 7, {"x": 7}, [1.0], "FAIL", "error")]) == {}
     # What failed through its own fault is, and so is what runs and has finished an epoch.
     assert told(space, [*line(7), make_trial(space, 7, {"x": 7}, [], "FAIL", "nan")]) != {}
     assert told(space, [*line(7), make_trial(space, 7, {"x": 7}, [1.0], "RUNNING")]) != {}
@@ -198,6 +201,14 @@ def test_a_trial_that_was_stopped_is_taken_for_what_it_would_have_become():
     assert statistics.median(proposed(space, found, seed)["x"] for seed in range(10)) > 0.8
 
 
+def test_a_trial_that_runs_teaches_what_it_would_teach_had_it_been_stopped():
+    """Its epochs are known; no prediction is believed in their place."""
+    space, found = make_space(FINE), spread(score=lambda x: abs(x - 0.5))
+    running, stopped = (make_trial(space, 16, {"x": 0.48}, [0.02], state) for state in ("RUNNING", "PRUNED"))
+    for seed in range(5):
+        assert proposed(space, [*found, running], seed) == proposed(space, [*found, stopped], seed)
+
+
 def test_trials_that_run_at_once_look_at_different_places():
     """Each is drawn while those before it have not finished an epoch."""
     space, found = make_space(FINE), spread(score=lambda x: abs(x - 0.5))
@@ -209,6 +220,22 @@ def test_trials_that_run_at_once_look_at_different_places():
     assert abs(proposed(space, found, seed=1)["x"] - first["x"]) < 0.01
     far = make_trial(space, 16, {"x": 0.99}, [], "RUNNING")
     assert proposed(space, [*found, far])["x"] == first["x"]
+
+
+@pytest.mark.parametrize("direction", ["minimize", "maximize"])
+def test_it_looks_around_the_best_five(monkeypatch, direction):
+    looked_around = []
+
+    def spy(space, good, rng):
+        looked_around.extend(point["x"] for point in good)
+        return original(space, good, rng)
+
+    original = gp.candidates
+    monkeypatch.setattr(gp, "candidates", spy)
+    found = spread(score=lambda x: abs(x - 0.6))
+    proposed(make_space(FINE), found, direction=direction)
+    order = sorted((trial.params["x"] for trial in found), key=lambda x: abs(x - 0.6), reverse=direction == "maximize")
+    assert looked_around == order[:5]
 
 
 def test_a_whole_small_space_is_looked_at():
