@@ -132,7 +132,9 @@ def test_one_epoch_trains_the_best_to_the_end(curves):
 def test_the_comparison_runs_every_kind_of_method_and_is_shown(curves, tmp_path, monkeypatch, capsys):
     comparison, report = importlib.import_module("search_comparison"), importlib.import_module("search_report")
     methods = importlib.import_module("search_methods")
-    chosen = [methods.RANDOM, methods.STOCK, f"{methods.STOCK}, repeats free", "one epoch, then top 3", methods.DEFAULT]
+    default = methods.DEFAULTS["emotion"]
+    monkeypatch.setitem(methods.DEFAULTS, "small", default)
+    chosen = [methods.RANDOM, methods.STOCK, f"{methods.STOCK}, repeats free", "one epoch, then top 3", default]
     arguments = ["search_comparison.py", "--table", str(curves), "--workers", "2", "--seeds", "3", "--processes", "1"]
     monkeypatch.setattr(sys, "argv", [*arguments, "--out", str(tmp_path), "--method", *chosen])
     comparison.main()
@@ -142,12 +144,12 @@ def test_the_comparison_runs_every_kind_of_method_and_is_shown(curves, tmp_path,
     for entry in found["methods"].values():
         assert len(entry["reached"]["5"]) == 3
         assert entry["distinct"] <= 6
-    assert found["methods"][methods.DEFAULT]["censored"] == 0
+    assert found["methods"][default]["censored"] == 0
     (tmp_path / "README.md").write_text(f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n")
     monkeypatch.setattr(sys, "argv", ["search_report.py", "--out", str(tmp_path)])
     report.main()
     text = (tmp_path / "README.md").read_text()
-    assert f"**{methods.DEFAULT}**" in text
+    assert f"**{default}**" in text
     assert "old" not in text
     assert text.endswith("after\n")
     assert (tmp_path / "search_small_2.png").stat().st_size > 10_000
