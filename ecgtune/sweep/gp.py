@@ -28,6 +28,8 @@ _ENOUGH = 8
 _GOOD = 5
 # The worst share of the trials count as equally bad: how bad a network is that never learnt tells nothing.
 _BAD = 0.1
+# No epoch counts as worse than so many times the distance of the trials' quartiles below the lower one.
+_FENCE = 3.0
 
 
 class GpSampler(BaseSampler):
@@ -82,10 +84,14 @@ class GpSampler(BaseSampler):
         """[n] how good each trial is, higher is better."""
         sign = -1.0 if direction == StudyDirection.MINIMIZE else 1.0
         curves = {place: sign * _curve(each) for place, each in enumerate(told) if each.intermediate_values}
-        values = np.full(len(told), np.nan)
-        if curves:
-            values[list(curves)] = outlook(list(curves.values()), self._space.settings.max_epochs)
-        values = np.nan_to_num(values, nan=np.nanmin(values) if curves else 0.0)
+        if not curves:
+            return np.zeros(len(told))
+        # One epoch that diverged would otherwise count as growth that every trial has before it.
+        low, high = np.quantile([curve.max() for curve in curves.values()], [0.25, 0.75])
+        fenced = [np.maximum(curve, low - _FENCE * (high - low)) for curve in curves.values()]
+        reached = outlook(fenced, self._space.settings.max_epochs)
+        values = np.full(len(told), reached.min())
+        values[list(curves)] = reached
         return np.asarray(np.maximum(values, np.quantile(values, _BAD)))
 
 

@@ -254,3 +254,10 @@ def test_a_whole_small_space_is_looked_at():
 
 def test_optuna_learns_of_no_parameter_beforehand():
     assert GpSampler(0, SPACE).infer_relative_search_space(optuna.create_study(), None) == {}
+
+
+def test_an_epoch_that_diverged_promises_nobody_a_recovery():
+    losses = [[1e6, 1.0, 0.9], [1.2, 1.0, 0.9], *([1.3 + number / 100] for number in range(8))]
+    trials = [make_trial(SPACE, number, {}, scores) for number, scores in enumerate(losses)]
+    values = GpSampler(0, SPACE)._values(trials, optuna.study.StudyDirection.MINIMIZE)
+    assert values[:2].min() > values[2:].max()
