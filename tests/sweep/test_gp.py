@@ -260,4 +260,4 @@ def test_an_epoch_that_diverged_promises_nobody_a_recovery():
     losses = [[1e6, 1.0, 0.9], [1.2, 1.0, 0.9], *([1.3 + number / 100] for number in range(8))]
     trials = [make_trial(SPACE, number, {}, scores) for number, scores in enumerate(losses)]
     values = GpSampler(0, SPACE)._values(trials, optuna.study.StudyDirection.MINIMIZE)
-    assert values[:2].min() > values[2:].max()
+    assert values.max() < -0.8, "as the other trial that went on grew: by 0.3, not by half a million"
