@@ -171,7 +171,8 @@ def test_emotion_sweep(tmp_path):
     data = generated.generated_dataset(tmp_path / "small", 40, 10).folder
     found = module.benchmark(data, tmp_path, trials=2, seeds=[0], more=["--max-epochs", "2", "--folds", "2"])
     (run,) = found["sweeps"]
-    assert (run["trials"], run["epochs"]) == (2, 4)
+    assert run["trials"] == 2
+    assert run["epochs"] in (3, 4), "the first trial runs to its end, the second may be stopped after an epoch"
     assert 0 < run["first_trial_started_after_s"] < run["wall_s"]
     assert run["epochs_s"] > 0
 
