@@ -1,5 +1,6 @@
 """`ecgtune submit`: a sweep as a job on a Ray cluster."""
 
+import os
 import shlex
 from datetime import datetime
 from pathlib import Path
@@ -52,9 +53,11 @@ def submit(
     if asked["space"] is not None:
         space = find_space(asked["space"], stage)
         read_space(space, stage)
-        space = None if space in shipped_spaces().values() else space
+        # What was named is there already; what was given as a file is sent, a shipped one too.
+        space = None if space in shipped_spaces().values() and not asked["space"].endswith(".toml") else space
     name = asked["name"] or f"{stage}-{datetime.now():%Y%m%d-%H%M%S}"
-    results = sweep_folder(asked["results"], name).path.parent.resolve()
+    # Links stay, since the cluster has its own.
+    results = Path(os.path.abspath(sweep_folder(asked["results"], name).path.parent))  # noqa: PTH100
     there = on_cluster(words, name=name, results=results, space=space)
     jobs = Jobs(address)
     with TemporaryDirectory(prefix="ecgtune-submit-") as folder:

@@ -1,5 +1,6 @@
 """A sweep's arguments as they have to be on the cluster, where the job runs in a folder of its own."""
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -34,7 +35,7 @@ def on_cluster(words: Sequence[str], *, name: str, results: Path, space: Path | 
             made += [option, _absolute(option, value)]
     if space is not None:
         made += ["--space", f"{SPACES}/{space.name}"]
-    return [*made, "--name", name, "--results", str(results.expanduser().resolve()), "--address", "auto"]
+    return [*made, "--name", name, "--results", _place(results), "--address", "auto"]
 
 
 def _options(words: Sequence[str]) -> Iterator[tuple[str, str | None]]:
@@ -52,4 +53,9 @@ def _options(words: Sequence[str]) -> Iterator[tuple[str, str | None]]:
 
 def _absolute(option: str, value: str) -> str:
     is_place = option in _PLACES and (option != "--pretext" or Path(value).expanduser().exists())
-    return str(Path(value).expanduser().resolve()) if is_place else value
+    return _place(Path(value)) if is_place else value
+
+
+def _place(path: Path) -> str:
+    """An absolute path; links stay, since the cluster has its own."""
+    return os.path.abspath(path.expanduser())  # noqa: PTH100 `resolve` follows links

@@ -25,7 +25,7 @@ def values_of(parameter: Parameter) -> list[Scalar] | None:
 
 def continuous(parameters: Sequence[Parameter]) -> list[str]:
     """The names of the parameters that have no list of values."""
-    return [parameter.name for parameter in parameters if values_of(parameter) is None]
+    return [parameter.name for parameter in parameters if isinstance(parameter, Float) and parameter.step is None]
 
 
 def points(parameters: Sequence[Parameter], fixed: Mapping[str, Scalar]) -> Iterator[dict[str, Scalar]]:

@@ -12,5 +12,8 @@ def commit() -> str:
     root = Path(ecgtune.__file__).resolve().parent.parent
     if not (root / ".git").exists():
         return os.environ.get("ECGTUNE_COMMIT", "")
-    asked = subprocess.run(["git", "-C", str(root), "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
-    return asked.stdout.strip()
+    command = ["git", "-C", str(root), "rev-parse", "HEAD"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+    except OSError:  # a checkout on a machine without git
+        return os.environ.get("ECGTUNE_COMMIT", "")

@@ -5,6 +5,7 @@ in play only sometimes it draws at random; and it needs seconds where a trial of
 """
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler, RandomSampler
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
+from threadpoolctl import ThreadpoolController
 
 from ecgtune.config import Scalar
 from ecgtune.space import SearchSpace
@@ -26,6 +28,8 @@ from ecgtune.sweep.points import point_key
 # With fewer trials to learn from, configurations are drawn at random.
 _ENOUGH = 8
 _GOOD = 5
+# Of more trials not all are learnt from: the time grows with their third power.
+_MOST = 500
 # The worst share of the trials count as equally bad: how bad a network is that never learnt tells nothing.
 _BAD = 0.1
 # No epoch counts as worse than so many times the distance of the trials' quartiles below the lower one.
@@ -60,12 +64,18 @@ class GpSampler(BaseSampler):
         if len(told) < _ENOUGH:
             return {}
         values = self._values(told, study.direction)
-        best_first = [told[place].params for place in np.argsort(-values, kind="stable")[:_GOOD]]
+        order = np.argsort(-values, kind="stable")
+        best_first = [told[place].params for place in order[:_GOOD]]
+        if len(told) > _MOST:  # the best ones, and the newest
+            chosen = sorted({*order[: _MOST // 5].tolist(), *range(len(told) - _MOST * 4 // 5, len(told))})
+            told, values = [told[place] for place in chosen], values[chosen]
         offered = candidates(self._space, best_first, np.random.default_rng(self._seed))
         pending = [each for each in trials if each.state == TrialState.RUNNING and not _told(each)]
-        process = fit(self._encoded([each.params for each in told]), values)
-        process = process.believing(self._encoded([each.params for each in pending]))
-        mean, deviation = process.predict(self._encoded(offered))
+        # Trials are trained beside this process: threads that wait for a core make it slower, not faster.
+        with _pools().limit(limits=1):
+            process = fit(self._encoded([each.params for each in told]), values)
+            process = process.believing(self._encoded([each.params for each in pending]))
+            mean, deviation = process.predict(self._encoded(offered))
         hope = log_expected_improvement(mean, deviation, float(values.max()))
         tried = {point_key(self._space, each.params) for each in trials}
         promising = (offered[place] for place in np.argsort(-hope, kind="stable"))
@@ -93,6 +103,12 @@ class GpSampler(BaseSampler):
         values = np.full(len(told), reached.min())
         values[list(curves)] = reached
         return np.asarray(np.maximum(values, np.quantile(values, _BAD)))
+
+
+@cache
+def _pools() -> ThreadpoolController:
+    """The libraries that compute in threads of their own."""
+    return ThreadpoolController()
 
 
 _TOLD = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)

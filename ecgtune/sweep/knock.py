@@ -61,6 +61,11 @@ def _located(address: str) -> str:
     return address
 
 
+def _found_here() -> bool:
+    """Whether `auto` means a cluster of this machine: RAY_ADDRESS may name any; but in a job Ray has set it itself."""
+    return not os.environ.get("RAY_ADDRESS") or "RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ
+
+
 def _versions(address: str, head: str) -> dict[str, Any]:
     """What the head says of its versions."""
     import grpc
@@ -72,7 +77,8 @@ def _versions(address: str, head: str) -> dict[str, Any]:
     with grpc.insecure_channel(head) as channel:
         ask = services.InternalKVGcsServiceStub(channel).InternalKVGet
         try:
-            answer = ask(question, metadata=tuple(token_headers(nearby=address == "auto").items()), timeout=_PATIENCE)
+            headers = token_headers(nearby=address == "auto" and _found_here())
+            answer = ask(question, metadata=tuple(headers.items()), timeout=_PATIENCE)
         except grpc.RpcError as error:
             if error.code() is grpc.StatusCode.UNAUTHENTICATED:
                 raise refused(address) from error

@@ -27,6 +27,14 @@ def test_data_become_absolute_and_the_rest_stays():
     ]
 
 
+def test_links_stay_links(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "shared").symlink_to(tmp_path / "real")
+    made = on_cluster(["sweep", "pretext", "--data", "shared/d"], name="n", results=Path("shared/r"), space=None)
+    assert made[3] == str(tmp_path / "shared" / "d")
+    assert made[7] == str(tmp_path / "shared" / "r")
+
+
 def test_name_and_results_are_given_once():
     assert changed("pretext", "--name", "old", "--results=elsewhere", "--max-epochs", "2") == [
         *("sweep", "pretext", "--max-epochs", "2", *ENDS),

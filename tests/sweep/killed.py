@@ -35,7 +35,10 @@ REACH = 70
 
 
 def plan_of(folder, scheduler):
-    return conftest.make_plan(folder, *HABITS, scheduler=scheduler, **OPTIONS)
+    """`scheduler` may name a searcher before it: `gp+asha`."""
+    searcher, _, scheduler = scheduler.rpartition("+")
+    given = OPTIONS | ({"searcher": searcher} if searcher else {})
+    return conftest.make_plan(folder, *HABITS, scheduler=scheduler, **given)
 
 
 class Stopped(BaseException):

@@ -1,5 +1,6 @@
 import socket
 import threading
+import time
 
 import pytest
 
@@ -24,6 +25,8 @@ def test_a_head_that_goes_and_comes_back_is_told_once_each():
         assert not gone.wait(0.2)
         server.close()
         assert gone.wait(10)
+        time.sleep(10 * headwatch._EVERY)
+        assert len(told) == 1, "once, however long it stays away"
         server = socket.create_server(("127.0.0.1", port))
         assert back.wait(10)
     server.close()

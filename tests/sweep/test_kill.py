@@ -52,7 +52,9 @@ def outcome(folder):
     }
 
 
-@pytest.mark.parametrize("scheduler", ["asha", "asha_promote", "pasha", "hyperband", "median", "none"])
+@pytest.mark.parametrize(
+    "scheduler", ["asha", "asha_promote", "pasha", "hyperband", "median", "none", "gp+asha_promote"]
+)
 def test_killed_at_random_points(scheduler, tmp_path):
     assert drive(tmp_path / "whole", scheduler, 0, 0) == 0
     expected = outcome(plan_of(tmp_path / "whole", scheduler).folder)

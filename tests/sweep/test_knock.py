@@ -128,3 +128,19 @@ def test_an_address_of_another_kind_is_told(address, said):
     with pytest.raises(InputError) as caught:
         knock(address)
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(("job", "sent"), [(False, [None]), (True, [f"Bearer {TOKEN}"])])
+def test_auto_sends_no_token_where_ray_address_names_the_cluster(head, token, monkeypatch, job, sent):
+    token("", TOKEN)
+    monkeypatch.setenv("RAY_ADDRESS", head.address)
+    # Ray would turn the loopback address into one where our small server does not listen.
+    monkeypatch.setattr(ray._private.services, "canonicalize_bootstrap_address", lambda _auto: head.address)
+    monkeypatch.delenv("RAY_JOB_CONFIG_JSON_ENV_VAR", raising=False)
+    if job:  # there Ray has set the address itself
+        monkeypatch.setenv("RAY_JOB_CONFIG_JSON_ENV_VAR", "{}")
+        knock("auto")
+    else:
+        with pytest.raises(InputError, match="asks for a token"):
+            knock("auto")
+    assert head.heard == sent

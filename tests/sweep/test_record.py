@@ -97,3 +97,17 @@ def test_the_tables_and_the_study_agree_after_every_event(lives):
         require_agreement(plan.folder)
         again = open_sweep(plan, Listener(), 1)
         again.record.close()
+
+
+def test_rows_are_on_the_disk_before_the_study_knows_of_them(tmp_path, monkeypatch):
+    plan = make_plan(tmp_path, num_samples=1, max_epochs=EPOCHS)
+    plan.folder.path.mkdir(parents=True)
+    sweep = open_sweep(plan, Listener(), 1)
+    trial_id, parameters = sweep.dispatcher.next()
+    sweep.record.started(trial_id, parameters)
+    happened = []
+    monkeypatch.setattr(sweep.record._epochs, "sync", lambda: happened.append("disk"))
+    monkeypatch.setattr(sweep.record._study, "report", lambda *_: happened.append("study"))
+    sweep.record.report(trial_id, report([(1, 0.5)]))
+    sweep.record.close()
+    assert happened == ["disk", "study"]

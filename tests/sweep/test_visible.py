@@ -13,6 +13,11 @@ from ecgtune.sweep.visible import Newcomers, _look, contents, require_visible
 NODE = Node("a" * 8, "worker (10.0.0.2, aaaaaa)", 1)
 
 
+def _swap(file):
+    """Other content of the same size."""
+    file.write_bytes(file.read_bytes()[::-1])
+
+
 @pytest.fixture
 def folders(make_dataset, tmp_path):
     (tmp_path / "results").mkdir()
@@ -32,6 +37,7 @@ def test_a_node_that_sees_everything_lacks_nothing(folders):
         (lambda results, data: data.rename(data.with_name("moved")), "does not see {data} (No such file"),
         (lambda results, data: (data / "windows.npy").unlink(), "sees other files than this machine in {data}"),
         (lambda results, data: (data / "dataset.json").write_text("{}"), "sees other files"),
+        (lambda results, data: _swap(data / "dataset.json"), "sees other files"),
         (lambda results, data: (results / ".seen").unlink(), "does not see the results folder {results}"),
     ],
 )
