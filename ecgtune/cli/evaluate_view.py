@@ -44,6 +44,7 @@ def sentences(evaluation: "SweepEvaluation") -> Iterator[str]:
         yield f"{name}: {_origin(selection.encoder)}"
         yield f"{name}: {_choice(selection)}"
     yield (
+        "Scores are over all validated windows together; a sweep's own score is the mean over its folds. "
         "Intervals: 95 %, by resampling people; a lead is the first row minus this one, on the same resamples. "
         "A winner's own row is the most optimistic: it was chosen by these very numbers. Defaults and random encoders "
         "had their best epoch chosen on the validated people. The majority class and the heart rate had nothing "

@@ -79,7 +79,10 @@ def _lines(found: "SweepOverview", results: Path) -> list[str]:
         lines.append(f"trial {trial.trial_id} {verb}: epoch {trial.epoch} of {found.max_epochs}{score}")
     if found.state == "interrupted":
         where = "" if results == Path("results") else f" --results {shlex.quote(str(results))}"
-        lines.append(f"go on with it:  ecgtune sweep {found.stage} --name {found.name}{where} --resume")
+        command = f"sweep {found.stage} --name {found.name}{where} --resume"
+        lines.append(f"go on with it:  ecgtune {command}")
+        if found.address:
+            lines.append(f"on a cluster, as before:  ecgtune submit --address http://HEAD:8265 -- {command}")
     return lines
 
 

@@ -171,6 +171,8 @@ class Jobs:
         except requests.RequestException as error:
             raise lost(self.url, error) from error
         except RuntimeError as error:
+            if "status code 5" in str(error):  # the dashboard answers, the head behind it does not
+                raise lost(self.url, error) from error
             said = str(error).strip().splitlines()
             raise EcgtuneError(f"the cluster at {self.url} refused: {said[0] if said else 'without a word'}") from error
 

@@ -47,6 +47,7 @@ class SweepOverview:
         state: `running`, `interrupted` or `finished`.
         owner: who drives it now; None where nobody does.
         created: ISO 8601.
+        address: of the Ray cluster that it ran on; None for one of its own.
         metric: what is pursued.
         num_samples: trials that it is to have.
         max_epochs: of a trial.
@@ -61,6 +62,7 @@ class SweepOverview:
     state: str
     owner: Owner | None
     created: str
+    address: str | None
     metric: str
     num_samples: int
     max_epochs: int
@@ -99,6 +101,7 @@ def overview(folder: SweepFolder) -> SweepOverview:
         state=state,
         owner=driver,
         created=str(content["created"]),
+        address=content.get("resources", {}).get("address"),
         metric=settings["metric"],
         num_samples=settings["num_samples"],
         max_epochs=job["max_epochs"],

@@ -85,7 +85,9 @@ def _run(plan: SweepPlan, observer: SweepObserver, session: RaySession | None, *
         # Nothing on disk was touched up to here: the sweep can run.
         content = definition(plan)
         if resume:
-            content["created"] = folder.read()["created"]
+            before = folder.read()
+            content |= {"created": before["created"], "command": before.get("command", "")}
+            content["resumed"] = [*before.get("resumed", []), plan.command]
         else:
             _clear(folder)
         folder.write({**content, "state": "running"})

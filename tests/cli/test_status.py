@@ -30,6 +30,17 @@ def test_an_interrupted_sweep_says_how_to_go_on(run_cli, tmp_path):
     assert result.stdout.splitlines()[-1] == how
 
 
+def test_an_interrupted_sweep_of_a_cluster_says_how_to_go_on_there(run_cli, tmp_path):
+    shutil.copytree(RESULTS / "eegmat-emotion", tmp_path / "mine")
+    path = tmp_path / "mine" / "sweep.toml"
+    text = path.read_text().replace('"finished"', '"interrupted"')
+    path.write_text(text.replace("[resources]", '[resources]\naddress = "auto"'))
+    result = run_cli("status", "mine", "--results", tmp_path)
+    how = f"-- sweep emotion --name mine --results {tmp_path} --resume"
+    assert result.stdout.splitlines()[-1].startswith("on a cluster, as before:  ecgtune submit")
+    assert result.stdout.splitlines()[-1].endswith(how)
+
+
 def test_all_sweeps_are_listed_in_the_order_they_began(run_cli):
     lines = run_cli("list", "--results", RESULTS).stdout.splitlines()
     assert [line.split()[0] for line in lines] == [

@@ -73,8 +73,12 @@ def test_a_log_is_passed_on_once_though_the_line_is_cut(monkeypatch):
     [
         (requests.ConnectionError("a page"), "http://there:8265 no longer answers (ConnectionError)"),
         (
+            RuntimeError("Request failed with status code 400: x.\na page"),
+            "refused: Request failed with status code 400: x.",
+        ),
+        (
             RuntimeError("Request failed with status code 500: x.\na page"),
-            "refused: Request failed with status code 500: x.",
+            "no longer answers (RuntimeError). The sweep's files are where they were; once the cluster is back",
         ),
     ],
 )

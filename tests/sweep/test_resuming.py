@@ -80,10 +80,11 @@ def test_a_stop_that_the_study_was_not_told_of_is_decided_again(uninterrupted, c
 
 @pytest.mark.usefixtures("ray_cluster")
 def test_a_finished_sweep_can_be_extended(curve_plan, listener):
-    plan = curve_plan(num_samples=2, max_concurrent=1)
+    plan = replace(curve_plan(num_samples=2, max_concurrent=1), command="as it was begun")
     run_sweep(plan, listener)
     before = everything(plan.folder)
-    more = replace(plan, space=replace(plan.space, settings=replace(plan.space.settings, num_samples=4)))
+    wider = replace(plan.space, settings=replace(plan.space.settings, num_samples=4))
+    more = replace(plan, space=wider, command="as it was extended")
     listener.events.clear()
     outcome = run_sweep(more, listener, resume=True)
     assert len(outcome.trials) == 4
@@ -91,6 +92,8 @@ def test_a_finished_sweep_can_be_extended(curve_plan, listener):
     after = everything(plan.folder)
     assert set(before[0]) <= set(after[0])
     assert set(before[1]) <= set(after[1])
+    content = plan.folder.read()
+    assert (content["command"], content["resumed"]) == ("as it was begun", ["as it was extended"])
 
 
 @pytest.mark.usefixtures("ray_cluster")
