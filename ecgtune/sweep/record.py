@@ -24,7 +24,8 @@ from ecgtune.sweep.study import SweepStudy
 from ecgtune.sweep.tables import EpochsTable, TrialsTable
 from ecgtune.sweep.tensorboard import SweepBoard
 from ecgtune.sweep.trial import Trial
-from ecgtune.training.state import before, drop_state
+from ecgtune.sweep.waiting import WaitingTrials
+from ecgtune.training.state import drop_state
 
 
 class SweepRecord:
@@ -63,6 +64,7 @@ class SweepRecord:
         names = [*(parameter.name for parameter in space.parameters), *space.fixed]
         self._table = TrialsTable(folder.trials_table, names)
         self._retention = Retention(folder, keep=keep, mode=space.settings.mode)
+        self._waiting = WaitingTrials(folder, space.settings.mode)
         self._leader = Leader(folder, board, classes, space.settings.mode, observer.note)
         self._failing_start = FailingStart()
         self._ends: dict[str, tuple[str, str]] = {}
@@ -156,8 +158,10 @@ class SweepRecord:
             trial = self._resumed.pop(trial_id, None) or Trial(trial_id, parameters, settings.metric, settings.mode)
             self.trials[trial_id] = trial
             self._board.start(trial_id, parameters)
+        self._waiting.remove(trial_id)
+        self._retention.woken(trial_id)
         trial.begin()
-        self._table.write(list(self.trials.values()))
+        self._write_table()
         self._observer.trial_started(self.view(trial))
 
     def report(self, trial_id: str, report: Mapping[str, Any]) -> None:
@@ -208,12 +212,16 @@ class SweepRecord:
             if trial.state == "PAUSED":
                 self.trials[trial.trial_id] = trial
                 self.will_end(trial.trial_id, reason)
-                self.finished(trial.trial_id)
+                self._end(trial, None)
+        self._write_table()
 
     def paused(self, trial_id: str) -> None:
         """Say that a trial of an earlier run is paused, and waits for its scheduler."""
-        self._resumed[trial_id].pause()
+        trial = self._resumed[trial_id]
+        trial.pause()
         self._study.set_aside(trial_id)
+        # The driver may have died between the pause and what was to follow from it.
+        self._set_aside(trial)
 
     def finished(self, trial_id: str, *, broken: tuple[str, str] | None = None) -> None:
         """A trial has ended, or is paused.
@@ -229,30 +237,12 @@ class SweepRecord:
             self._pausing.discard(trial_id)
             trial.pause()
             self._study.pause(trial_id, trial.epochs)
-            # Many may be paused, for long.
-            before(self._folder.trial(trial_id) / STATE).unlink(missing_ok=True)
-            self._table.write(list(self.trials.values()))
+            self._set_aside(trial)
+            self._write_table()
             self._observer.trial_paused(self.view(trial))
             return
-        reason, message = self._ends.get(trial_id, broken or ("", ""))
-        failed = reason in FAILURES or trial.best_score is None
-        if failed:
-            trial.end("FAILED", reason or "error", message)
-        else:
-            trial.end("PRUNED" if reason else "COMPLETE", reason, message)
-        # Whatever the study knows as finished has its epochs on the disk itself, and only then loses its state.
-        self._epochs.sync()
-        self._study.finish(trial_id, trial.state, trial.reason, trial.best_score)
-        drop_state(self._folder.trial(trial_id) / STATE)
-        if trial_id not in self._resumed:
-            self._board.end(trial_id, trial.state)
-        self._table.write(list(self.trials.values()))
-        if self.winner is not None and self.winner.trial_id == trial_id:
-            self.promote()
-        self._retain([trial])
-        self._observer.trial_finished(self.view(trial))
-        if message:
-            self._observer.note(f"trial {trial_id} {'failed' if failed else 'was stopped'} ({trial.reason}): {message}")
+        self._end(trial, broken)
+        self._write_table()
         self._failing_start.see(trial)
 
     def promote(self) -> None:
@@ -265,11 +255,43 @@ class SweepRecord:
             steps.callback(self._board.close)
             steps.callback(self._epochs.close)
             steps.callback(self.promote)
-            steps.callback(lambda: self._table.write(list(self.trials.values())))
+            steps.callback(self._write_table)
 
-    def _retain(self, ended: Sequence[Trial]) -> None:
+    def _end(self, trial: Trial, broken: tuple[str, str] | None) -> None:
+        """A trial has ended; the table of trials is left as it is."""
+        trial_id = trial.trial_id
+        reason, message = self._ends.get(trial_id, broken or ("", ""))
+        failed = reason in FAILURES or trial.best_score is None
+        if failed:
+            trial.end("FAILED", reason or "error", message)
+        else:
+            trial.end("PRUNED" if reason else "COMPLETE", reason, message)
+        # Whatever the study knows as finished has its epochs on the disk itself, and only then loses its state.
+        self._epochs.sync()
+        self._study.finish(trial_id, trial.state, trial.reason, trial.best_score)
+        self._waiting.remove(trial_id)
+        drop_state(self._folder.trial(trial_id) / STATE)
+        if trial_id not in self._resumed:
+            self._board.end(trial_id, trial.state)
+        if self.winner is not None and self.winner.trial_id == trial_id:
+            self.promote()
+        self._retain([trial])
+        self._observer.trial_finished(self.view(trial))
+        if message:
+            self._observer.note(f"trial {trial_id} {'failed' if failed else 'was stopped'} ({trial.reason}): {message}")
+
+    def _set_aside(self, trial: Trial) -> None:
+        """Keep of a paused trial what is worth it."""
+        if trial.score is not None:
+            self._waiting.add(trial.trial_id, trial.epochs, trial.score)
+            self._retain([trial])
+
+    def _retain(self, resting: Sequence[Trial]) -> None:
         winner = self.winner.trial_id if self.winner else None
-        self._retention.ended({trial.trial_id: trial.best_score for trial in ended}, winner)
+        self._retention.resting({trial.trial_id: trial.best_score for trial in resting}, winner)
+
+    def _write_table(self) -> None:
+        self._table.write(list(self.trials.values()))
 
     def view(self, trial: Trial) -> TrialView:
         """A trial as displays see it."""

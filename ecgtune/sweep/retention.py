@@ -1,7 +1,9 @@
-"""Which trials keep their models: the K best that have ended, those that run, and those that something stands on.
+"""Which trials keep their models: the K best that rest, those that run, and those that something stands on.
 
-The weights of the others go as soon as a better trial has ended. Their `model.json` and out-of-fold predictions stay:
-what choosing the best trial is worth can only be told with the predictions of all.
+A trial rests when it has ended or is paused. The weights of the others go as soon as a better trial rests: the best
+score of a trial never gets worse, so what is beyond the K best stays there, unless it goes on and finds a better epoch.
+Their `model.json` and out-of-fold predictions stay: what choosing the best trial is worth can only be told with the
+predictions of all.
 """
 
 from bisect import insort
@@ -14,7 +16,7 @@ from ecgtune.errors import StorageError
 from ecgtune.files import storage_errors
 from ecgtune.sweep.folder import SweepFolder
 from ecgtune.sweep.references import References
-from ecgtune.sweep.trial import Mode
+from ecgtune.sweep.trial import Mode, rank
 from ecgtune.training.removed import leave_note, weights
 
 # The models of so many trials are kept unless the user says otherwise.
@@ -34,11 +36,6 @@ class Removed:
     size: int
 
 
-def rank(trial_id: str, score: float, mode: Mode) -> tuple[float, int]:
-    """What trials are sorted by, the best first; of equals the earlier one."""
-    return (score if mode == "min" else -score, int(trial_id))
-
-
 def beyond(scores: Mapping[str, float | None], keep: int, mode: Mode) -> set[str]:
     """The trials that have ended and are not among the `keep` best; one without a score is never among them."""
     scored = [(trial_id, score) for trial_id, score in scores.items() if score is not None]
@@ -51,7 +48,7 @@ class Retention:
 
     Args:
         folder: of the sweep.
-        keep: how many trials that have ended keep their weights, 1 or more.
+        keep: how many trials that have ended or are paused keep their weights, 1 or more.
         mode: whether a score is to be small or large.
     """
 
@@ -64,8 +61,8 @@ class Retention:
         # Beyond the best, and yet kept: the winner of a tie, and what something refers to.
         self._spared: set[str] = set()
 
-    def ended(self, scores: Mapping[str, float | None], winner: str | None) -> list[Removed]:
-        """Take in trials that have ended, and remove what is then beyond the K best.
+    def resting(self, scores: Mapping[str, float | None], winner: str | None) -> list[Removed]:
+        """Take in trials that have ended or are paused, and remove what is then beyond the K best.
 
         Args:
             scores: trial -> best score; None where it has none.
@@ -75,6 +72,7 @@ class Retention:
             StorageError: the disk refused.
         """
         for trial_id, score in scores.items():
+            self.woken(trial_id)
             if score is None:
                 self._spared.add(trial_id)
                 continue
@@ -88,6 +86,11 @@ class Retention:
         self._spared -= candidates
         removed = [remove_weights(self._folder, trial_id, self._keep) for trial_id in sorted(candidates)]
         return [one for one in removed if one.size]
+
+    def woken(self, trial_id: str) -> None:
+        """A paused trial goes on: its model is left alone."""
+        self._best = [entry for entry in self._best if entry[1] != trial_id]
+        self._spared.discard(trial_id)
 
 
 def remove_weights(folder: SweepFolder, trial_id: str, keep: int) -> Removed:

@@ -21,6 +21,11 @@ def better(score: float, than: float | None, mode: Mode) -> bool:
     return score < than if mode == "min" else score > than
 
 
+def rank(trial_id: str, score: float, mode: Mode) -> tuple[float, int]:
+    """What trials are sorted by, the best first; of equals the earlier one."""
+    return (score if mode == "min" else -score, int(trial_id))
+
+
 @dataclass
 class Trial:
     """One trial's life so far.

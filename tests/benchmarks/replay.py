@@ -15,11 +15,12 @@ import numpy as np
 
 
 class Work(NamedTuple):
-    """A trial to train: its key, its row in the table, and the epochs it has behind it."""
+    """A trial to train: its key, its row in the table, the epochs it has behind it, and whether they are repeated."""
 
     trial: str
     row: int
     done: int
+    again: bool = False
 
 
 class Search(Protocol):
@@ -86,7 +87,8 @@ def replay(table, search, *, workers, horizon, start_cost=0.0, free_repeats=Fals
             begun.add(work.trial)
             rows.add(work.row)
             free -= 1
-            begin(work, work.done + 1, start_cost)
+            repeated = float(table.seconds[work.row, : work.done].sum()) if work.again else 0.0
+            begin(work, work.done + 1, start_cost + repeated)
         if max_trials is not None and len(begun) > max_trials:
             break
         if not running:

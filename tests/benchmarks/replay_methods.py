@@ -18,9 +18,11 @@ from ray.tune.search import ConcurrencyLimiter
 from ray.tune.search.optuna import OptunaSearch
 from replay import Work
 
+from ecgtune.sweep.folder import SweepFolder
 from ecgtune.sweep.sampling import suggest
 from ecgtune.sweep.schedulers.protocol import Verdict
 from ecgtune.sweep.study import SweepStudy
+from ecgtune.sweep.waiting import WaitingTrials
 
 
 class StockRay:
@@ -91,6 +93,8 @@ class Ours:
         self._sign = 1.0 if space.settings.mode == "max" else -1.0
         self._study = SweepStudy(folder / "study.journal", space, num_samples=num_samples, seed=seed)
         self._rows, self._curves, self._told = {}, {}, {}
+        # Of the paused trials some lose their states, and begin again when they are woken.
+        self._waiting, self._stateless = WaitingTrials(SweepFolder(folder), "max"), set()
 
     def following(self, *, idle):
         woken = self._scheduler.wake(idle=False)
@@ -98,7 +102,10 @@ class Ours:
         if woken is None and asked is None:
             woken = self._scheduler.wake(idle=idle)
         if woken is not None:
-            return Work(woken, self._rows[woken], len(self._curves[woken]))
+            self._waiting.remove(woken)
+            again = woken in self._stateless
+            self._stateless.discard(woken)
+            return Work(woken, self._rows[woken], len(self._curves[woken]), again)
         if asked is None:
             return None
         trial, parameters = asked
@@ -118,6 +125,8 @@ class Ours:
             self._report(trial)
         if verdict is Verdict.STOP:
             self._end(trial, "PRUNED", self._scheduler.reason)
+        if verdict is Verdict.PAUSE:
+            self._stateless.update(self._waiting.add(trial, epoch, score))
         return verdict is Verdict.GO_ON
 
     def _report(self, trial):

@@ -81,6 +81,20 @@ def test_a_paused_trial_goes_on_where_it_was_and_starts_cost(curves):
     assert (found.epochs, found.trials) == (4, 2)
 
 
+def test_a_trial_that_lost_its_state_pays_for_its_epochs_again(curves):
+    module, table = importlib.import_module("replay"), importlib.import_module("curve_table").read_table(curves)
+
+    class Stateless(InOrder):
+        def following(self, *, idle):
+            found = super().following(idle=idle)
+            return found and found._replace(again=found.done > 0)
+
+    search = Stateless((1, 1), (0, 1), (1, 3))
+    found = module.replay(table, search, workers=1, horizon=100.0)
+    # Row 1 takes 2 s an epoch, row 0 takes 1 s: 2, 3, then 2 s again and two epochs.
+    assert (found.end, found.epochs) == (2 + 1 + 2 + 4, 4)
+
+
 def test_epochs_that_were_trained_before_can_be_free(curves):
     module, table = importlib.import_module("replay"), importlib.import_module("curve_table").read_table(curves)
 

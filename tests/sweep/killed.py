@@ -21,7 +21,7 @@ from types import SimpleNamespace
 import torch
 from ray.tune.schedulers import TrialScheduler
 
-from ecgtune.sweep import trainable
+from ecgtune.sweep import trainable, waiting
 from ecgtune.sweep.opening import open_sweep
 from ecgtune.sweep.plan import definition
 from ecgtune.sweep.scheduler import ScheduledTrials
@@ -127,6 +127,8 @@ def forked(plan, kill_at):
 
 
 def main():
+    # Of the paused trials of a rung but one begins again when it is woken.
+    waiting.STATES = 1
     folder, scheduler, kills, seed = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
     plan, points, died = plan_of(folder, scheduler), random.Random(seed), 0
     while died < kills and forked(plan, points.randint(1, REACH)):

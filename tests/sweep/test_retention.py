@@ -90,12 +90,12 @@ def test_whatever_ends_in_whatever_order_the_policy_holds(
         if step == restart:
             # The driver died, and finds the trials in the order of their numbers.
             retention = Retention(folder, keep=keep, mode=mode)
-            retention.ended(dict(sorted(ended.items())), winner and winner[0])
+            retention.resting(dict(sorted(ended.items())), winner and winner[0])
         if score is not None and better(score, winner[1] if winner else None, mode):
             winner = (trial_id, score)
             promote(folder, trial_id, 1)
         ended[trial_id] = score
-        retention.ended({trial_id: score}, winner and winner[0])
+        retention.resting({trial_id: score}, winner and winner[0])
         scored = [(s if mode == "min" else -s, int(t)) for t, s in ended.items() if s is not None]
         expected = {f"{n:05d}" for _, n in sorted(scored)[:keep]}
         expected |= {f"{n:05d}" for n in referred} & set(ended)
@@ -115,9 +115,32 @@ def test_a_trial_that_runs_is_none_of_its_business(folder):
     retention = Retention(folder, keep=1, mode="min")
     for number in (1, 2):
         write_model(folder, f"{number:05d}")
-        retention.ended({f"{number:05d}": 1.0 / number}, f"{number:05d}")
+        retention.resting({f"{number:05d}": 1.0 / number}, f"{number:05d}")
     assert with_weights(folder) == {"00000", "00002"}
     assert (running.parent / "state.pt").exists()
+
+
+def test_the_model_of_a_trial_that_goes_on_is_left_alone_until_it_rests_again(folder):
+    retention = Retention(folder, keep=1, mode="max")
+    for number, score in enumerate((0.5, 0.4)):
+        write_model(folder, f"{number:05d}")
+        retention.resting({f"{number:05d}": score}, None)
+    assert with_weights(folder) == {"00000"}
+    retention.woken("00000")
+    write_model(folder, "00002")
+    retention.resting({"00002": 0.9}, None)
+    assert with_weights(folder) == {"00000", "00002"}, "its worker may be writing"
+    retention.resting({"00000": 0.6}, None)
+    assert with_weights(folder) == {"00002"}
+
+
+def test_a_trial_that_rests_twice_counts_once(folder):
+    retention = Retention(folder, keep=2, mode="max")
+    for number, score in enumerate((0.5, 0.4)):
+        write_model(folder, f"{number:05d}")
+        retention.resting({f"{number:05d}": score}, None)
+    retention.resting({"00000": 0.6}, None)
+    assert with_weights(folder) == {"00000", "00001"}
 
 
 def test_what_is_removed_is_told_with_time_bytes_and_reason(folder):
@@ -155,11 +178,11 @@ def test_a_reference_that_comes_and_goes_counts_while_it_is_there(folder):
     write_sweep(later, pretext={"model": "../other/best", "sweep_name": "mine", "sweep_trial": "00001"})
     for number in (0, 1):
         write_model(folder, f"{number:05d}")
-        retention.ended({f"{number:05d}": float(number)}, "00000")
+        retention.resting({f"{number:05d}": float(number)}, "00000")
     assert with_weights(folder) == {"00000", "00001"}
     later.definition.unlink()
     write_model(folder, "00002")
-    retention.ended({"00002": 2.0}, "00000")
+    retention.resting({"00002": 2.0}, "00000")
     assert with_weights(folder) == {"00000"}
 
 
@@ -171,7 +194,7 @@ def test_four_hundred_ends_cost_little(folder):
     retention = Retention(folder, keep=3, mode="max")
     begun = time.process_time()
     for number in range(400):
-        retention.ended({f"{number:05d}": math.sin(number)}, None)
+        retention.resting({f"{number:05d}": math.sin(number)}, None)
     assert time.process_time() - begun < 3.0  # a third of it on an idle machine
     assert len(with_weights(folder)) == 3
 
@@ -216,7 +239,7 @@ def test_the_record_applies_it_at_each_end_and_after_a_restart(curve_plan, liste
         assert with_weights(plan.folder) == {f"{number:05d}" for number in kept}
         assert f'"trial": "0000{2 if loss == 0.3 else 0}"' in (plan.folder.best / "model.json").read_text()
     # The driver dies after the study was told of a trial's end and before the rest; another trial still runs.
-    monkeypatch.setattr(Retention, "ended", lambda *given: sys.exit("killed"))
+    monkeypatch.setattr(Retention, "resting", lambda *given: sys.exit("killed"))
     with pytest.raises(SystemExit):
         trial_id, parameters = study.ask()
         run(trial_id, parameters, 0.9)

@@ -56,10 +56,10 @@ def first(workshop) -> SweepFolder:
 def extend(first: SweepFolder) -> None:
     """Trial 00002 wins, and one trial keeps its weights."""
     retention = Retention(first, keep=1, mode="min")
-    retention.ended({"00001": 0.5}, "00001")
+    retention.resting({"00001": 0.5}, "00001")
     train(first, "00002")
     promote(first, "00002", 1)
-    retention.ended({"00002": 0.4}, "00002")
+    retention.resting({"00002": 0.4}, "00002")
     first.trials_table.write_text(TABLE)
     open_emotion.cache_clear()
 
