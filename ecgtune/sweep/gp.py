@@ -24,6 +24,7 @@ from ecgtune.sweep.encoding import encode
 from ecgtune.sweep.gaussian import fit, log_expected_improvement
 from ecgtune.sweep.outlook import outlook
 from ecgtune.sweep.points import point_key
+from ecgtune.training.cost import cost
 
 # With fewer trials to learn from, configurations are drawn at random.
 _ENOUGH = 8
@@ -34,10 +35,15 @@ _MOST = 500
 _BAD = 0.1
 # No epoch counts as worse than so many times the distance of the trials' quartiles below the lower one.
 _FENCE = 3.0
+# Expected improvement is divided by this power of the cost.
+_THRIFT = 0.5
 
 
 class GpSampler(BaseSampler):
-    """Draws the configuration with the largest expected improvement over the best trial.
+    """Draws the configuration with the largest expected improvement over the best trial for its price.
+
+    The price is the square root of what an epoch costs. By the cost itself (Snoek et al. 2012, arXiv 1206.2944) a kind
+    of configuration that costs a thousand times the others, such as a network trained whole, would hardly be tried.
 
     The value of a trial is its `outlook`. Trials that fail through their own fault are as bad as the worst; of those
     that have not finished an epoch the process believes its own prediction.
@@ -76,7 +82,7 @@ class GpSampler(BaseSampler):
             process = fit(self._encoded([each.params for each in told]), values)
             process = process.believing(self._encoded([each.params for each in pending]))
             mean, deviation = process.predict(self._encoded(offered))
-        hope = log_expected_improvement(mean, deviation, float(values.max()))
+        hope = log_expected_improvement(mean, deviation, float(values.max())) - _THRIFT * self._log_costs(offered)
         tried = {point_key(self._space, each.params) for each in trials}
         promising = (offered[place] for place in np.argsort(-hope, kind="stable"))
         return next((point for point in promising if point_key(self._space, point) not in tried), {})
@@ -86,6 +92,11 @@ class GpSampler(BaseSampler):
     ) -> Any:
         """At random."""
         return self._random.sample_independent(study, trial, param_name, param_distribution)
+
+    def _log_costs(self, points: Sequence[dict[str, Scalar]]) -> NDArray[np.float64]:
+        """[n] the logarithm of what an epoch of each costs, up to a constant."""
+        fixed, stage = self._space.fixed, self._space.settings.stage
+        return np.log([cost(stage, {**fixed, **point}) for point in points])
 
     def _encoded(self, points: Sequence[dict[str, Scalar]]) -> NDArray[np.float64]:
         return encode(self._space.parameters, points)

@@ -12,7 +12,7 @@ from ecgtune.sweep.trial import Mode, rank
 from ecgtune.training.state import before, drop_state
 
 # So many paused trials of each rung keep their state.
-STATES = 4
+STATES = 2
 
 
 class WaitingTrials:

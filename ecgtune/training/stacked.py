@@ -179,9 +179,12 @@ def _record(probability: NDArray[np.float32], index: Tensor, present: Tensor, sa
 
 
 def _dropped(features: Tensor, share: float) -> Tensor:
-    """`F.dropout`, whose own draw takes three times as long on a CPU."""
-    kept = torch.rand_like(features) >= share
-    return features * (kept / (1.0 - share))
+    """`F.dropout`, which on a CPU takes six times as long: its mask draws 64 bits for a unit, this one 16."""
+    quarter = -(-features.numel() // 4)
+    drawn = torch.empty(quarter, dtype=torch.int64, device=features.device).random_(-(2**63), None)
+    bits = drawn.view(torch.int16)[: features.numel()].view(features.shape)
+    mask = torch.ge(bits, round(share * 2**16) - 2**15, out=torch.empty_like(features))
+    return features * mask.mul_(1.0 / (1.0 - share))
 
 
 def _stack(parts: Sequence[Tensor]) -> nn.Parameter:
