@@ -252,6 +252,30 @@ def test_a_whole_small_space_is_looked_at():
     assert drawn["x"] + drawn["y"] <= 2
 
 
+HEADS = Categorical("emotion/head/hidden", (16, 1024))
+
+
+def heads(hidden, gain=0.0):
+    """Draws after 16 trials of either head whose loss is least at x = 0.5; the large one is better by `gain`."""
+    settings = SweepSettings("emotion", "val_loss", "min", max_epochs=EPOCHS)
+    space, found = SearchSpace(None, "", settings, (FINE, HEADS), {}), []
+    for number, x in enumerate(np.linspace(0, 1, 32)):
+        point = {"x": float(x), "emotion/head/hidden": HEADS.choices[number % 2]}
+        score = abs(x - 0.5) - gain * (number % 2)
+        found.append(make_trial(space, number, point, [float(score)]))
+    return sum(proposed(space, found, seed)["emotion/head/hidden"] == hidden for seed in range(10))
+
+
+def test_of_what_promises_the_same_it_takes_what_costs_less(monkeypatch):
+    assert heads(16) == 10
+    monkeypatch.setattr(gp, "_THRIFT", 0.0)
+    assert heads(16) < 10
+
+
+def test_what_is_better_is_taken_whatever_it_costs():
+    assert heads(1024, gain=0.5) == 10
+
+
 def test_optuna_learns_of_no_parameter_beforehand():
     assert GpSampler(0, SPACE).infer_relative_search_space(optuna.create_study(), None) == {}
 
