@@ -9,7 +9,10 @@ from ecgtune.sweep.schedulers import SCHEDULERS
 STOCK = "stock Ray: OptunaSearch, ASHA"
 RANDOM = "random"
 # What the shipped spaces of a stage have; the tables are named after their stage.
-DEFAULTS = {"emotion": "ours: gp, asha, grace 1/5, reduction 4", "pretext": "ours: tpe, asha, grace 1/5, reduction 4"}
+DEFAULTS = {
+    "emotion": "ours: gp, asha_promote, grace 1/5, reduction 4",
+    "pretext": "ours: tpe, asha_promote, grace 1/5, reduction 4",
+}
 
 
 @dataclass(frozen=True)
