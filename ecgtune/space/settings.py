@@ -45,8 +45,8 @@ class SweepSettings:
         searcher: `tpe` (Bergstra et al. 2011), as in Optuna; `gp`, a Gaussian process that learns from stopped trials,
             too; `cmaes` (Hansen 2016) for numbers that are always in play, others at random; `random`; `grid`,
             every point once.
-        scheduler: `asha` (Li et al. 2020) stops trials that lag behind at a rung; `asha_promote` pauses all there
-            and goes on with the best; `pasha` (Bohdal et al. 2023) adds rungs only while they change the ranking;
+        scheduler: `asha_promote` (Li et al. 2020) pauses all trials at a rung and goes on with the best; `asha` (Ray
+            Tune's form of it) stops those that lag behind; `pasha` (Bohdal et al. 2023) adds rungs only while they change the ranking;
             `hyperband` (Li et al. 2018) runs brackets of `asha`; `median` (Golovin et al. 2017) stops what is below
             the median; `none` lets all run to the end.
         grace_period: epochs before a trial may be stopped or paused; a file that leaves it out means a fifth of
@@ -66,7 +66,7 @@ class SweepSettings:
     max_epochs: int = number(100, 1, 1_000_000)
     searcher: Literal["tpe", "gp", "cmaes", "random", "grid"] = choice("tpe", "tpe", "gp", "cmaes", "random", "grid")
     scheduler: Literal["asha", "asha_promote", "pasha", "hyperband", "median", "none"] = choice(
-        "asha", "asha", "asha_promote", "pasha", "hyperband", "median", "none"
+        "asha_promote", "asha", "asha_promote", "pasha", "hyperband", "median", "none"
     )
     grace_period: int = number(1, 1, 1_000_000)
     reduction_factor: int = number(2, 2, 1_000)
