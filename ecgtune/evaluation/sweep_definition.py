@@ -42,7 +42,7 @@ class EmotionSweep:
         settings = self.space.settings
         used = ["each trial's best epoch"]
         if settings.scheduler != "none":
-            used.append(f"the trials that {settings.scheduler.upper().replace('_', ' ')} stopped")
+            used.append(f"the trials that {settings.scheduler.removesuffix('_promote').upper()} stopped")
         if settings.searcher not in ("random", "grid"):
             used.append(f"the configurations that {settings.searcher.upper()} proposed")
         return tuple(used)
