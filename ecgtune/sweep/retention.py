@@ -79,6 +79,8 @@ class Retention:
             insort(self._best, (rank(trial_id, score, self._mode), trial_id))
             if len(self._best) > self._keep:
                 self._spared.add(self._best.pop()[1])
+        # A trial that was paused may have lost its weights then.
+        self._spared = {each for each in self._spared if any(weights(self._folder.trial(each) / "best"))}
         candidates = self._spared - {winner}
         if not candidates:
             return []

@@ -131,6 +131,8 @@ def plan(place, job, trials):
         mode="min",
         num_samples=trials,
         max_epochs=job.max_epochs,
+        # No worker ever waits for another one, as with promotions at the end of a sweep.
+        scheduler="asha",
         grace_period=max(1, job.max_epochs // 6),
         reduction_factor=3,
     )

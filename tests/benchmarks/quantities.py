@@ -118,7 +118,9 @@ def of_trials(folder, n_trials, searcher):
     """Trials that cost nothing, through the study and the record: handed out, five epochs reported, finished."""
     folder.mkdir(parents=True)
     sweep = SweepFolder(folder)
-    settings = SweepSettings("emotion", "val_loss", "min", num_samples=n_trials, max_epochs=EPOCHS, searcher=searcher)
+    settings = SweepSettings(
+        "emotion", "val_loss", "min", num_samples=n_trials, max_epochs=EPOCHS, searcher=searcher, scheduler="asha"
+    )
     parameters = (
         Float("emotion/adam/lr", 1e-4, 1e-2, log=True),
         Float("emotion/head/dropout", 0.0, 0.6),
