@@ -29,6 +29,7 @@ class Driver:
         with self.printed.open("a") as out:
             env = cluster.env | {"PYTHONPATH": str(ROOT)} | environment
             self.process = subprocess.Popen([*command, *more], cwd=ROOT, env=env, stdout=out, stderr=subprocess.STDOUT)
+        cluster.drivers.append(self.process)
 
     @property
     def begun(self):

@@ -135,7 +135,7 @@ class LocalCluster:
     """
 
     def __init__(self, cpus=1, dashboard=False, token=True, settings=IMPATIENT, host="127.0.0.1"):
-        self.host = host
+        self.host, self.drivers = host, []
         # Sockets below it must have short names.
         self.place = Path(tempfile.mkdtemp(prefix="ecgc", dir="/tmp"))
         home = self.place / "home"
@@ -209,6 +209,9 @@ class LocalCluster:
         return self
 
     def __exit__(self, *_):
+        for driver in self.drivers:
+            driver.kill()
+            driver.wait()
         for node in self.nodes:
             node.wake()
             node.kill()
