@@ -46,7 +46,8 @@ app.command()(bench)
 app.command()(status)
 app.command("list")(list_sweeps)
 app.command()(clean)
-app.command()(submit)
+# The first word that is no option begins the command that is sent, with two dashes before it or without.
+app.command(context_settings={"allow_interspersed_args": False})(submit)
 app.command()(jobs)
 app.command()(stop)
 

@@ -43,9 +43,11 @@ def jobs(
         return
     rows = [("job", "stage", "state", "begun", "took"), *map(_row, found)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
+    for row, complaint in zip(rows, ["", *map(cluster.complaint, found)], strict=True):
         line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        stdout().print(line.rstrip(), soft_wrap=True, markup=False)
+        for text in (line.rstrip(), f"  {complaint}" if complaint else ""):
+            if text:
+                stdout().print(text, soft_wrap=True, markup=False)
 
 
 def stop(

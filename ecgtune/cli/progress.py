@@ -61,6 +61,8 @@ class SweepProgress:
         mode: str,
         concurrency: int,
         throughput_unit: str,
+        searcher: str,
+        scheduler: str,
         earlier: Sequence[TrialView] = (),
         best: tuple[TrialView, int, float] | None = None,
     ) -> None:
@@ -75,6 +77,8 @@ class SweepProgress:
             mode,
             concurrency,
             throughput_unit,
+            searcher,
+            scheduler,
             started_at=self._clock(),
         )
         for trial in earlier:

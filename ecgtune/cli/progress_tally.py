@@ -32,6 +32,8 @@ class SweepTally:
         mode: `min` or `max`.
         concurrency: trials that run at once.
         unit: of the throughput.
+        searcher: who chooses the configurations.
+        scheduler: who stops or pauses trials.
         started_at: when it started.
     """
 
@@ -44,6 +46,8 @@ class SweepTally:
     mode: str
     concurrency: int
     unit: str
+    searcher: str
+    scheduler: str
     started_at: float
     running: dict[str, TrialView] = field(default_factory=dict)
     seen_at: dict[str, float] = field(default_factory=dict)

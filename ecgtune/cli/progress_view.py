@@ -18,7 +18,8 @@ def headline(tally: SweepTally) -> Text:
     trials = f"{tally.num_samples} trials of up to {tally.max_epochs} epochs, {tally.concurrency} at once"
     return Text.assemble(
         (tally.name, "bold"),
-        f": {tally.stage} sweep, {trials}\n{tally.metric}, {better} is better; written to {tally.folder}",
+        f": {tally.stage} sweep, {trials}\nsearcher {tally.searcher}, scheduler {tally.scheduler}; "
+        f"{tally.metric}, {better} is better; written to {tally.folder}",
     )
 
 

@@ -2,6 +2,7 @@
 
 import os
 import shlex
+from dataclasses import fields, replace
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,6 +12,8 @@ import typer
 
 from ecgtune.cli import options
 from ecgtune.cli.console import show_error, stderr, stdout
+from ecgtune.cli.sweep_options import SweepOptions
+from ecgtune.config import Stage
 from ecgtune.errors import InputError
 
 if TYPE_CHECKING:
@@ -39,12 +42,10 @@ def submit(
     stage, asked = _understood(words)
     if follow and not wait:
         raise InputError("--follow waits, and --no-wait does not. Give one; `ecgtune jobs JOB --follow` follows later.")
-    if asked["resume"] and asked["name"] is None:
-        raise InputError("--resume: say which sweep, with --name; `ecgtune list` shows them.")
     from ecgtune.cluster.arguments import on_cluster
     from ecgtune.cluster.jobs import Jobs
     from ecgtune.cluster.parcel import pack
-    from ecgtune.space import find_space, read_space
+    from ecgtune.space import find_space
     from ecgtune.space.shipped import shipped_spaces
     from ecgtune.sweep.commit import commit
     from ecgtune.sweep.folder import sweep_folder
@@ -52,7 +53,6 @@ def submit(
     space = None
     if asked["space"] is not None:
         space = find_space(asked["space"], stage)
-        read_space(space, stage)
         # What was named is there already; what was given as a file is sent, a shipped one too.
         space = None if space in shipped_spaces().values() and not asked["space"].endswith(".toml") else space
     name = asked["name"] or f"{stage}-{datetime.now():%Y%m%d-%H%M%S}"
@@ -98,7 +98,7 @@ def tell_ways(jobs: "Jobs", job: "SweepJob") -> None:
         stderr().print(f"{what + ':':8} {how}", soft_wrap=True, markup=False)
 
 
-def _understood(words: list[str]) -> tuple[Any, dict[str, Any]]:
+def _understood(words: list[str]) -> tuple[Stage, dict[str, Any]]:
     """The stage and the options of a sweep; what is mistyped is told here and not on the cluster."""
     from ecgtune.cli import sweep
 
@@ -107,7 +107,16 @@ def _understood(words: list[str]) -> tuple[Any, dict[str, Any]]:
             f"ecgtune submit runs sweeps, and got {shlex.join(words)!r}. Give, after two dashes, sweep pretext or "
             "sweep emotion with its options."
         )
+    stage: Stage = "pretext" if words[1] == "pretext" else "emotion"
     group: Any = typer.main.get_command(sweep.app)
     command = group.commands[words[1]]
-    context = command.make_context(f"ecgtune sweep {words[1]}", list(words[2:]))
-    return words[1], dict(context.params)
+    asked = dict(command.make_context(f"ecgtune sweep {words[1]}", list(words[2:])).params)
+    common = SweepOptions(**{each.name: asked[each.name] for each in fields(SweepOptions)})
+    replace(common, address="auto").check()
+    if common.convolution not in (None, "auto"):
+        from ecgtune.training.path import choose_path
+
+        choose_path(common.convolution, "cpu")
+    if not common.resume or common.space is not None:
+        common.searched(stage, **{name: asked[name] for name in ("hold_out", "folds") if name in asked})
+    return stage, asked

@@ -1,8 +1,11 @@
 """The connection to a cluster's dashboard, which takes jobs."""
 
+import ipaddress
 import logging
 import os
+import re
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import requests
 
@@ -23,9 +26,10 @@ def connect(address: str | None) -> tuple[str, "JobSubmissionClient"]:
         address: `http://HOST:8265`; None means `RAY_API_SERVER_ADDRESS`, or this machine.
 
     Raises:
-        InputError: nobody answers there, or not to this token.
+        InputError: nobody answers there, or not to this token; or it is no address.
     """
     url = _url(address or os.environ.get("RAY_API_SERVER_ADDRESS") or DEFAULT)
+    _without_proxy(url)
     _knock(url)
     # Ray prefers the variable to what it is given.
     os.environ["RAY_API_SERVER_ADDRESS"] = url
@@ -43,7 +47,31 @@ def connect(address: str | None) -> tuple[str, "JobSubmissionClient"]:
 def _url(address: str) -> str:
     if address.startswith("ray://") or address == "auto":
         raise InputError(f"--address {address}: jobs go to the dashboard; give its address, http://HOST:8265.")
-    return (address if "://" in address else f"http://{address}").rstrip("/")
+    url = (address if "://" in address else f"http://{address}").rstrip("/")
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:  # brackets without an end, a port that is no number or too large
+        host, port = "", None
+    fits = re.fullmatch(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+(%[A-Za-z0-9]+)?", host) and port != 0
+    if not fits or parts.scheme not in ("http", "https") or parts.query or parts.fragment:
+        raise InputError(f"--address {address}: this is no address. Give the dashboard's, http://HOST:8265.")
+    return url
+
+
+def _without_proxy(url: str) -> None:
+    """Ask a dashboard on this machine directly, the end of a tunnel too: the token is nothing for a proxy.
+
+    Elsewhere `http_proxy` and `no_proxy` count, as for every program.
+    """
+    host = urlsplit(url).hostname or ""
+    try:
+        nearby = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        nearby = host == "localhost"
+    if nearby:
+        known = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
+        os.environ["no_proxy"] = ",".join([*filter(None, [known]), host])
 
 
 def _knock(url: str) -> None:

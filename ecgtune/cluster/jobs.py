@@ -143,6 +143,18 @@ class Jobs:
                 return found
             time.sleep(_POLL_SECONDS)
 
+    def complaint(self, job: SweepJob) -> str:
+        """Why a job failed, in a line: the last error that it printed, else its last line, else the cluster's word."""
+        if job.state != "FAILED":
+            return ""
+        printed = ""
+        if job.exit_code is not None:
+            with self._talking() as client:
+                printed = str(client.get_job_logs(job.job))
+        lines = [line.strip() for line in printed.splitlines() if line.strip()]
+        errors = [line for line in lines if line.startswith("error: ")]
+        return (errors or lines or [f"error: {' '.join(job.message.split())[:500]}"])[-1]
+
     def stop(self, job: str) -> bool:
         """Tell a job to end in good order, as Ctrl-C does; False where it had ended already."""
         with self._talking() as client:

@@ -3,6 +3,7 @@
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from ray import get_runtime_context, tune
 
@@ -63,7 +64,8 @@ def drive(plan: SweepPlan, observer: SweepObserver, concurrency: int) -> tuple[b
         block_seconds=BLOCK_SECONDS,
         state_seconds=STATE_SECONDS,
     )
-    needs = {"cpu": threads, "gpu": resources.gpus_per_trial, **resources.custom}
+    where: dict[str, Any] = {"bundle_label_selector": [dict(resources.labels)]} if resources.labels else {}
+    needs = tune.PlacementGroupFactory([{"CPU": threads, "GPU": resources.gpus_per_trial, **resources.custom}], **where)
     scratch = Path(tempfile.mkdtemp(prefix="ecgtune-ray-"))
     tuner = tune.Tuner(
         tune.with_resources(trainable, needs),

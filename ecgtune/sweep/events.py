@@ -54,6 +54,8 @@ class SweepObserver(Protocol):
         mode: str,
         concurrency: int,
         throughput_unit: str,
+        searcher: str,
+        scheduler: str,
         earlier: Sequence[TrialView] = (),
         best: tuple[TrialView, int, float] | None = None,
     ) -> None:

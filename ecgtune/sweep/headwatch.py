@@ -52,7 +52,8 @@ def _watch(address: str, tell: Callable[[str], None], over: threading.Event) -> 
 def _answers(address: str) -> bool:
     host, _, port = address.rpartition(":")
     try:
-        socket.create_connection((host, int(port)), timeout=_EVERY).close()
+        # An IPv6 address stands in brackets before its port.
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_EVERY).close()
     except OSError:
         return False
     return True

@@ -56,7 +56,7 @@ def _located(address: str) -> str:
             raise InputError("--address auto: no Ray cluster runs on this machine. Start one with `ray start --head`.")
         return str(found)
     host, _, port = address.rpartition(":")
-    if not host or not port.isdigit():
+    if not host or not port.isdecimal() or not 0 < int(port) < 2**16 or any(map(str.isspace, host)):
         raise InputError(f"--address {address}: give the head's HOST:PORT, e.g. 10.0.0.1:6379, or auto.")
     return address
 
@@ -74,7 +74,8 @@ def _versions(address: str, head: str) -> dict[str, Any]:
     messages: Any = import_module("ray.core.generated.gcs_service_pb2")
     services: Any = import_module("ray.core.generated.gcs_service_pb2_grpc")
     question = messages.InternalKVGetRequest(key=b"CLUSTER_METADATA", namespace=b"cluster")
-    with grpc.insecure_channel(head) as channel:
+    # As in Ray itself: the head is asked directly, and no proxy sees the token.
+    with grpc.insecure_channel(head, options=[("grpc.enable_http_proxy", 0)]) as channel:
         ask = services.InternalKVGcsServiceStub(channel).InternalKVGet
         try:
             headers = token_headers(nearby=address == "auto" and _found_here())

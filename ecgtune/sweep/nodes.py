@@ -21,6 +21,7 @@ class Node:
         cpus: whole ones.
         gpus: whole ones.
         more: amounts of other resources, by name.
+        labels: that it was started with, by key.
     """
 
     node_id: str
@@ -28,12 +29,19 @@ class Node:
     cpus: int
     gpus: int = 0
     more: Mapping[str, float] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    def suits(self, wanted: Resources) -> bool:
+        """Whether it has the labels that are asked for."""
+        return wanted.labels.items() <= self.labels.items()
 
     def places(self, wanted: Resources, cpus: int) -> int:
         """How many trials of so many CPUs fit.
 
         A share of a GPU is of one GPU: two halves and a third trial's half need two GPUs, and so do 3 x 0.4.
         """
+        if not self.suits(wanted):
+            return 0
         fits = self.cpus // cpus
         share = wanted.gpus_per_trial
         if 0 < share < 1:
@@ -54,7 +62,8 @@ def nodes() -> tuple[Node, ...]:
         if each["Alive"]:
             has, node_id = each["Resources"], each["NodeID"]
             name = f"{each['NodeManagerHostname']} ({each['NodeManagerAddress']}, {node_id[:6]})"
-            found.append(Node(node_id, name, int(has.get("CPU", 0)), int(has.get("GPU", 0)), has))
+            labels = each.get("Labels") or {}
+            found.append(Node(node_id, name, int(has.get("CPU", 0)), int(has.get("GPU", 0)), has, labels))
     return tuple(found)
 
 

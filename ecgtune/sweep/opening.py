@@ -67,6 +67,8 @@ def open_sweep(plan: SweepPlan, observer: SweepObserver, concurrency: int) -> Op
         mode=settings.mode,
         concurrency=concurrency,
         throughput_unit="views/s" if settings.stage == "pretext" else "windows/s",
+        searcher=settings.searcher,
+        scheduler=settings.scheduler,
         earlier=[record.view(trial) for trial in finished],
         best=record.best,
     )

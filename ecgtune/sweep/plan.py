@@ -28,6 +28,7 @@ class Resources:
         keep: how many trials that have ended or wait keep their models; None means what the sweep had before, or the default.
         custom: amounts of a cluster's own resources that a trial needs, by name.
         ship_data: whether data go through the cluster's object store instead of a path that all nodes see.
+        labels: that a node of the cluster must have to run trials, by key.
     """
 
     address: str | None = None
@@ -38,6 +39,7 @@ class Resources:
     keep: int | None = None
     custom: Mapping[str, float] = field(default_factory=dict)
     ship_data: bool = False
+    labels: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def device(self) -> str:

@@ -11,7 +11,7 @@ from ecgtune.sweep.events import SweepObserver
 from ecgtune.sweep.folder import SweepFolder
 from ecgtune.sweep.lock import driving
 from ecgtune.sweep.nodes import Node, nodes, places, spare_cpus
-from ecgtune.sweep.plan import SweepPlan, definition
+from ecgtune.sweep.plan import Resources, SweepPlan, definition
 from ecgtune.sweep.resuming import require_same
 from ecgtune.sweep.trial import Trial
 from ecgtune.sweep.visible import require_visible
@@ -126,13 +126,26 @@ def _fit(plan: SweepPlan, machines: Sequence[Node]) -> tuple[SweepPlan, int]:
     wanted = plan.resources
     fits = places(machines, wanted, wanted.cpus_per_trial or 1)
     if fits < 1:
-        more = "".join(f" and {amount:g} of {name}" for name, amount in wanted.custom.items())
-        there = "; ".join(f"{node.cpus} and {node.gpus}" for node in machines)
-        raise InputError(
-            f"a trial needs {wanted.cpus_per_trial or 1} CPUs and {wanted.gpus_per_trial:g} GPUs{more}, but there are "
-            f"{there}{' on the nodes' if len(machines) > 1 else ''}. Lower --cpus-per-trial or --gpus-per-trial"
-            f"{', or look at --resource' if more else ''}."
-        )
+        raise InputError(_what_is_missing(wanted, machines))
     concurrency = min(fits, plan.space.settings.num_samples, wanted.max_concurrent or fits)
     settled = replace(wanted, cpus_per_trial=wanted.cpus_per_trial or spare_cpus(machines, wanted, concurrency))
     return replace(plan, resources=settled), concurrency
+
+
+def _what_is_missing(wanted: Resources, machines: Sequence[Node]) -> str:
+    labels = ", ".join(f"{key}={value}" for key, value in wanted.labels.items())
+    suited = [node for node in machines if node.suits(wanted)]
+    if not suited:
+        known = sorted({f"{key}={value}" for node in machines for key, value in node.labels.items()})
+        return (
+            f"no node has the label {labels}; the nodes have {', '.join(known) or 'none'}. Start one with "
+            f"`ray start --labels {labels.replace(', ', ',')}`, or look at --label."
+        )
+    more = "".join(f" and {amount:g} of {name}" for name, amount in wanted.custom.items())
+    there = "; ".join(f"{node.cpus} and {node.gpus}" for node in suited)
+    where = f" on the nodes{f' with {labels}' if labels else ''}" if labels or len(suited) > 1 else ""
+    return (
+        f"a trial needs {wanted.cpus_per_trial or 1} CPUs and {wanted.gpus_per_trial:g} GPUs{more}, but there are "
+        f"{there}{where}. Lower --cpus-per-trial or --gpus-per-trial"
+        f"{', or look at --resource' if more else ''}."
+    )

@@ -1,6 +1,7 @@
 """What a cluster's token is called and where it is looked for. Its value is never printed, logged or written here."""
 
 import os
+import re
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
@@ -20,7 +21,7 @@ def token_headers(*, nearby: bool = False) -> Mapping[str, str]:
         nearby: whether the cluster was found on this machine, and not named by an address.
 
     Raises:
-        InputError: `RAY_AUTH_MODE` asks for a token, and there is none.
+        InputError: `RAY_AUTH_MODE` asks for a token, and there is none; or it can be none.
     """
     mode = os.environ.get("RAY_AUTH_MODE", "").lower()
     if mode != "token" and (mode or not nearby):
@@ -38,7 +39,17 @@ def token_headers(*, nearby: bool = False) -> Mapping[str, str]:
             f"RAY_AUTH_MODE is token, and no token can be read from {_source()}. Put the cluster's token into "
             f"{_WHERE}; `ray get-auth-token` on the head prints it."
         )
-    return dict(loader.get_token_for_http_header(ignore_auth_mode=True))
+    try:
+        headers = {name: str(value) for name, value in loader.get_token_for_http_header(ignore_auth_mode=True).items()}
+    except UnicodeDecodeError:
+        headers = {"": ""}
+    # What HTTP cannot send would be a traceback that quotes it.
+    if not all(re.fullmatch(r"[!-~]+( [!-~]+)*", value) for value in headers.values()):
+        raise InputError(
+            f"what {_source()} holds is no token: it has characters other than ASCII letters, digits and signs, or "
+            "several lines. `ray get-auth-token` on the head prints the cluster's."
+        )
+    return headers
 
 
 def refused(address: str) -> InputError:

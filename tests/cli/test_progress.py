@@ -23,6 +23,8 @@ START = {
     "mode": "min",
     "concurrency": 2,
     "throughput_unit": "views/s",
+    "searcher": "tpe",
+    "scheduler": "asha",
 }
 
 
@@ -89,7 +91,7 @@ def test_plain_lines_tell_the_whole_story():
     assert text.getvalue().splitlines() == [
         "a note before the start",
         "demo: pretext sweep, 4 trials of up to 10 epochs, 2 at once",
-        "val_loss, lower is better; written to results/demo",
+        "searcher tpe, scheduler asha; val_loss, lower is better; written to results/demo",
         "trial 00000 started: lr 0.00202  scheduler cosine_w_restarts",
         "trial 00000 epoch 1/10: val_loss 0.5000, 1,234 views/s",
         "best so far: val_loss 0.5000, trial 00000 at epoch 1",

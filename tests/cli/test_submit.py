@@ -16,6 +16,14 @@ import pytest
             "no Ray dashboard answers at http://127.0.0.1:1",
         ),
         (["--address", "ray://127.0.0.1:1", "--", "sweep", "pretext"], "jobs go to the dashboard"),
+        (["--address", "http://127.0.0.1:1", "sweep", "pretext", "--seed", "1"], "no Ray dashboard answers"),
+        (["sweep", "pretext", "--address", "http://127.0.0.1:1"], "before the two dashes"),
+        (["--", "sweep", "pretext", "--num-samples", "many"], "Invalid value for '--num-samples'"),
+        (["--", "sweep", "pretext", "--num-samples", "0"], "Invalid value for '--num-samples'"),
+        (["--", "sweep", "pretext", "--resource", "fast"], "--resource fast: give NAME=AMOUNT"),
+        (["--", "sweep", "pretext", "--label", "zone"], "--label zone: give KEY=VALUE"),
+        (["--", "sweep", "pretext", "--name", "a", "--resume", "--overwrite"], "Give one of them"),
+        (["--", "sweep", "emotion", "--convolution", "nonsense"], "no convolution path 'nonsense'"),
     ],
 )
 def test_mistakes_are_told_before_anything_is_sent(run_cli, words, said):
@@ -23,6 +31,26 @@ def test_mistakes_are_told_before_anything_is_sent(run_cli, words, said):
     assert (result.exit_code, result.stdout) == (2, "")
     assert said in result.stderr
     assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "foo bar",
+        "http://",
+        "http://host:99999",
+        "host:0",
+        "host:port",
+        "ftp://host:8265",
+        "http://[::1",
+        "http://a?b=c",
+    ],
+)
+@pytest.mark.parametrize("command", [["jobs"], ["stop", "x"]])
+def test_what_is_no_address_is_told(run_cli, address, command):
+    result = run_cli(*command, "--address", address)
+    assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
+    assert f"--address {address}: this is no address. Give the dashboard's, http://HOST:8265." in result.stderr
 
 
 @pytest.mark.parametrize("command", [["jobs"], ["stop", "x"]])

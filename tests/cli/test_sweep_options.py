@@ -23,7 +23,7 @@ searcher = "grid"
 )
 def test_refused(run_cli, tmp_path, monkeypatch, arguments, said):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("ecgtune.cli.sweep._session", lambda *_arguments: None)
+    monkeypatch.setattr("ecgtune.cli.sweep_run._session", lambda *_arguments: None)
     (tmp_path / "grid.toml").write_text(GRID)
     result = run_cli("sweep", "pretext", *arguments)
     assert result.exit_code == 2
@@ -37,6 +37,10 @@ def test_refused(run_cli, tmp_path, monkeypatch, arguments, said):
         (["--results", "s3://bucket/results"], "s3://bucket/results is no folder"),
         (["--data", "gs://bucket/data"], "gs://bucket/data is no folder"),
         (["--ship-data"], "name one with --address"),
+        (["--label", "zone=a"], "name one with --address"),
+        (["--label", "zone"], "--label zone: give KEY=VALUE"),
+        (["--label", "zone=!a"], "--label zone=!a: give KEY=VALUE"),
+        (["--label", "zone=a", "--label", "zone=b"], "--label zone=a and --label zone=b: no node has both"),
         (["--resource", "fast"], "--resource fast: give NAME=AMOUNT"),
         (["--resource", "fast=0"], "--resource fast=0: give NAME=AMOUNT"),
         (["--resource", "fast=x"], "--resource fast=x: give NAME=AMOUNT"),

@@ -1,4 +1,4 @@
-"""A Ray cluster of several nodes on this machine, each a process family of its own that can be killed or cut off.
+"""A Ray cluster of several nodes on this machine, each a process family of its own that can be killed or hung.
 
 Nothing of this machine's own Ray counts: home, token, temporary folders and ports are the cluster's.
 """
@@ -27,9 +27,11 @@ PATIENCE = 90
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port that is free, and stays so: below it Ray's workers take theirs, above it the system for any connection."""
+    while True:
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("", 20000 + secrets.randbelow(12000)))
+            return probe.getsockname()[1]
 
 
 def wait_for(what, condition, seconds=PATIENCE):
@@ -70,7 +72,7 @@ def can_hide():
 class Node:
     """`ray start --block` and all that it started."""
 
-    def __init__(self, cluster, arguments, hide=()):
+    def __init__(self, cluster, arguments, hide=(), machine=None):
         self.temp = Path(tempfile.mkdtemp(prefix="ecgray", dir=cluster.place))
         self.log = self.temp / "start.log"
         common = [
@@ -83,11 +85,16 @@ class Node:
         ]
         ports = ["--dashboard-agent-listen-port", str(free_port()), "--metrics-export-port", str(free_port())]
         with self.log.open("w") as log:
-            command = [*behind(hide), str(BIN / "ray"), "start", *arguments, *common, *ports]
+            inside = ["ip", "netns", "exec", machine] if machine else []
+            command = [*inside, *behind(hide), str(BIN / "ray"), "start", *arguments, *common, *ports]
             self.process = subprocess.Popen(
                 command, env=cluster.env, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
             )
-        wait_for(f"a node: {self.log.read_text()}", lambda: "Ray runtime started" in self.log.read_text())
+        try:
+            wait_for("a node", lambda: "Ray runtime started" in self.log.read_text())
+        except AssertionError as error:
+            self.kill()
+            raise AssertionError(f"{error}: {self.log.read_text()}") from error
 
     @property
     def raylet(self):
@@ -107,19 +114,28 @@ class Node:
                 os.kill(pid, signal.SIGKILL)
         self.process.wait()
 
-    def cut_off(self):
+    def hang(self):
         """The node neither hears nor says anything, as far as the cluster can tell."""
         os.kill(self.raylet, signal.SIGSTOP)
 
-    def heal(self):
+    def wake(self):
         with contextlib.suppress(StopIteration, ProcessLookupError):
             os.kill(self.raylet, signal.SIGCONT)
 
 
 class LocalCluster:
-    """A head, and nodes that can be added; ends with the block."""
+    """A head, and nodes that can be added; ends with the block.
 
-    def __init__(self, cpus=1, dashboard=False, token=True, settings=IMPATIENT):
+    Args:
+        cpus: of the head.
+        dashboard: whether it takes jobs.
+        token: whether it asks for a token.
+        settings: of Ray, as environment variables.
+        host: the address at which the other nodes find this machine.
+    """
+
+    def __init__(self, cpus=1, dashboard=False, token=True, settings=IMPATIENT, host="127.0.0.1"):
+        self.host, self.drivers = host, []
         # Sockets below it must have short names.
         self.place = Path(tempfile.mkdtemp(prefix="ecgc", dir="/tmp"))
         home = self.place / "home"
@@ -146,7 +162,7 @@ class LocalCluster:
 
     @property
     def address(self):
-        return f"127.0.0.1:{self.port}"
+        return f"{self.host}:{self.port}"
 
     @property
     def url(self):
@@ -154,15 +170,29 @@ class LocalCluster:
 
     def start_head(self, cpus=1):
         shown = ["--include-dashboard", str(self.dashboard).lower(), "--dashboard-port", str(self.dashboard_port)]
-        client = ["--ray-client-server-port", str(free_port())]
-        self.head = Node(self, ["--head", "--port", str(self.port), "--num-cpus", str(cpus), *shown, *client])
+        more = ["--ray-client-server-port", str(free_port()), *self._at(self.host)]
+        self.head = Node(self, ["--head", "--port", str(self.port), "--num-cpus", str(cpus), *shown, *more])
         self.nodes.append(self.head)
 
-    def add(self, cpus=1, *more, hide=()):
-        """One more node; it sees nothing of the folders that are hidden from it."""
-        node = Node(self, ["--address", self.address, "--num-cpus", str(cpus), *more], hide)
+    def add(self, cpus=1, *more, hide=(), machine=None):
+        """One more node.
+
+        Args:
+            cpus: that it has.
+            more: arguments of `ray start`.
+            hide: folders of which it sees nothing.
+            machine: namespace and address of the machine on which it runs; None means this one.
+        """
+        name, address = machine or (None, self.host)
+        arguments = ["--address", self.address, "--num-cpus", str(cpus), *self._at(address), *more]
+        node = Node(self, arguments, hide, name)
         self.nodes.append(node)
         return node
+
+    @staticmethod
+    def _at(address):
+        """Ray finds the address by itself where there is but this machine."""
+        return [] if address == "127.0.0.1" else ["--node-ip-address", address]
 
     def run(self, *command, **settings):
         """Run a command to its end, as a user of the cluster."""
@@ -179,7 +209,10 @@ class LocalCluster:
         return self
 
     def __exit__(self, *_):
+        for driver in self.drivers:
+            driver.kill()
+            driver.wait()
         for node in self.nodes:
-            node.heal()
+            node.wake()
             node.kill()
         shutil.rmtree(self.place, ignore_errors=True)

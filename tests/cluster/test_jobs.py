@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -90,6 +91,21 @@ def test_a_cluster_that_goes_away_is_one_message(monkeypatch, error, said):
     assert caught.value.exit_code == 1
 
 
+@pytest.mark.parametrize(
+    ("state", "exit_code", "printed", "said"),
+    [
+        ("FAILED", 1, "begun\nerror: one\nerror: two\nparts\n", "error: two"),
+        ("FAILED", 1, "begun\nKilled\n\n", "Killed"),
+        ("FAILED", None, "", "error: no place for it"),
+        ("SUCCEEDED", 0, "error: one\n", ""),
+    ],
+)
+def test_why_a_job_failed_is_a_line(monkeypatch, state, exit_code, printed, said):
+    client = Client("", [])
+    client.get_job_logs = lambda job: printed
+    assert jobs(monkeypatch, client).complaint(replace(job(state, exit_code), message="no\nplace for it")) == said
+
+
 @pytest.fixture(scope="module")
 def cluster():
     with LocalCluster(dashboard=True) as running:
@@ -174,3 +190,5 @@ def test_a_mistake_is_told_here_or_there_with_exit_code_2(cluster):
     assert there.returncode == 2
     assert f"{cluster.place / 'nowhere'} is not a data-set folder" in there.stdout
     assert "Traceback" not in there.stdout
+    listed = cluster.run("ecgtune", "jobs", "lost", "--address", cluster.url)
+    assert "nowhere is not a data-set folder" in listed.stdout

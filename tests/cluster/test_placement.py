@@ -2,6 +2,7 @@
 
 import json
 import sys
+import tomllib
 
 import pytest
 
@@ -36,3 +37,16 @@ def test_trials_go_where_their_resources_are():
         assert "the cluster has 1 GPUs, and no trial uses one" in said
         assert len(shares) == 1
         assert set(shares) == set(fast)
+
+
+def test_trials_go_where_their_labels_are():
+    with LocalCluster(cpus=0) as cluster:
+        cluster.add(2, "--labels", "zone=a")
+        cluster.add(1, "--labels", "zone=b,gen=2")
+        said, shares = nodes_at_work(cluster, "near", 3, labels={"zone": "b"})
+        assert "1 at once" in said, "one CPU in the zone, though three are there"
+        assert len(shares) == 1
+        _, others = nodes_at_work(cluster, "far", 2, labels={"zone": "a"})
+        assert not set(shares) & set(others)
+        recorded = tomllib.loads((cluster.place / "near" / "results" / "paced" / "sweep.toml").read_text())
+        assert recorded["resources"]["labels"] == {"zone": "b"}

@@ -50,6 +50,12 @@ def test_a_head_that_is_slow_now_and_then_is_not_told(monkeypatch):
     assert told == []
 
 
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this system has no IPv6")
+def test_a_head_with_an_ipv6_address_is_heard():
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as server:
+        assert headwatch._answers(f"[::1]:{server.getsockname()[1]}")
+
+
 def test_there_is_nothing_to_watch_without_a_cluster():
     before = threading.active_count()
     with headwatch.watching_head(None, lambda message: None):

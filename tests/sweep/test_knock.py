@@ -86,6 +86,23 @@ def test_no_token_or_a_wrong_one_is_told_with_the_remedy_and_without_the_token(h
     assert f"Bearer {TOKEN}" not in head.heard
 
 
+@pytest.mark.parametrize("value", ["two\nlines" + TOKEN, "t\u00f6ken" + TOKEN, "tab\there" + TOKEN])
+def test_what_http_cannot_send_is_no_token(head, token, value):
+    token("token", value)
+    with pytest.raises(InputError, match="what RAY_AUTH_TOKEN holds is no token") as caught:
+        knock(head.address)
+    assert TOKEN not in str(caught.value)
+    assert head.heard == []
+
+
+def test_no_proxy_is_asked_for_the_head(head, token, monkeypatch):
+    token("token", TOKEN)
+    for name in ("http_proxy", "https_proxy", "grpc_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    knock(head.address)
+    assert head.heard == [f"Bearer {TOKEN}"]
+
+
 def test_a_cluster_of_this_machine_gets_the_token_without_being_told(head, token, monkeypatch):
     monkeypatch.setattr("ecgtune.sweep.knock._located", lambda address: head.address)
     token("", TOKEN)
@@ -122,6 +139,8 @@ def test_another_patch_of_python_passes_where_ray_was_told_so(head, token, monke
         ("ray://127.0.0.1:10001", "through Ray's client"),
         ("somewhere", "HOST:PORT"),
         ("somewhere:", "HOST:PORT"),
+        ("some where:6379", "HOST:PORT"),
+        ("somewhere:99999", "HOST:PORT"),
     ],
 )
 def test_an_address_of_another_kind_is_told(address, said):

@@ -28,6 +28,8 @@ def node(cpus, gpus=0, **more):
         ([node(8), node(8, 1)], {"gpus_per_trial": 0.5}, 1, 2),
         ([node(8, fast=2.0), node(8)], {"custom": {"fast": 0.5}}, 1, 4),
         ([node(8)], {"custom": {"fast": 1.0}}, 1, 0),
+        ([replace(node(8), labels={"zone": "a", "gen": "2"}), node(8)], {"labels": {"zone": "a"}}, 2, 4),
+        ([replace(node(8), labels={"zone": "a"})], {"labels": {"zone": "b"}}, 1, 0),
         ([], {}, 1, 0),
     ],
 )
@@ -62,6 +64,16 @@ def test_a_resource_that_no_node_has_is_named(curve_plan):
     greedy = replace(curve_plan(), resources=Resources(custom={"fast": 1.0}))
     with pytest.raises(InputError, match="and 1 of fast.*look at --resource"):
         _fit(greedy, [node(4)])
+
+
+def test_a_label_that_no_node_has_is_named_and_one_that_is_too_small(curve_plan):
+    machines = [node(8), replace(node(1), labels={"zone": "a"})]
+    for wanted, said in (
+        (Resources(labels={"zone": "b"}), "no node has the label zone=b; the nodes have zone=a.*--labels zone=b"),
+        (Resources(cpus_per_trial=2, labels={"zone": "a"}), "needs 2 CPUs .* there are 1 and 0 on the nodes with zone"),
+    ):
+        with pytest.raises(InputError, match=said):
+            _fit(replace(curve_plan(), resources=wanted), machines)
 
 
 def test_capacity_follows_the_nodes_that_come_and_go(monkeypatch):

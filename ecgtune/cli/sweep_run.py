@@ -1,0 +1,141 @@
+"""Running what `ecgtune sweep` has planned: anew, or on from where it stands."""
+
+import os
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from ecgtune.cli.console import show_error, stderr, stdout
+from ecgtune.cli.sweep_options import SweepOptions
+from ecgtune.config import Scalar, Stage
+from ecgtune.errors import EcgtuneError
+
+if TYPE_CHECKING:
+    from ecgtune.space import SearchSpace
+    from ecgtune.sweep.engine import RaySession
+    from ecgtune.sweep.folder import SweepFolder
+    from ecgtune.sweep.plan import SweepPlan
+    from ecgtune.sweep.unchanged import Given
+
+
+def new_folder(stage: Stage, asked: SweepOptions) -> "SweepFolder":
+    """The folder of a sweep that begins; its name is made up where none was given.
+
+    Raises:
+        InputError: it exists already.
+    """
+    from ecgtune.files import refuse_existing
+    from ecgtune.sweep.folder import sweep_folder
+
+    folder = sweep_folder(asked.results, asked.name or f"{stage}-{datetime.now():%Y%m%d-%H%M%S}")
+    refuse_existing(folder.path, overwrite=asked.overwrite)
+    return folder
+
+
+def begin(make_plan: "Callable[[], SweepPlan]", space: "SearchSpace", asked: SweepOptions) -> None:
+    """Run a new sweep, from the winners of earlier ones if asked; what is wrong with those is told first."""
+
+    def plan() -> "SweepPlan":
+        if not asked.warm_start:
+            return make_plan()
+        from ecgtune.sweep.warm_start import earlier_winners
+
+        winners, notes = earlier_winners(space, asked.results, asked.warm_start)
+        made = make_plan()
+        return replace(made, winners=winners, notes=(*made.notes, *notes))
+
+    _run(plan, asked)
+
+
+def typed(
+    stage: Stage,
+    asked: SweepOptions,
+    settings: dict[str, Scalar | None],
+    job: dict[str, Scalar | None],
+    data: Sequence[Path],
+    *,
+    model: Path | None = None,
+    random_encoder: bool = False,
+) -> "Given":
+    """What was typed beside --resume."""
+    from ecgtune.space import find_space, read_space
+    from ecgtune.sweep.unchanged import Given
+
+    space = None if asked.space is None else read_space(find_space(asked.space, stage), stage)
+    settings = {"max_epochs": asked.max_epochs, "seed": asked.seed, **settings}
+    return Given(space, settings, {**job, "convolution": asked.convolution}, data, model, random_encoder)
+
+
+def go_on(asked: SweepOptions, given: "Callable[[], Given]") -> None:
+    """Resume a sweep, or extend it; what was typed has to be what it was begun with."""
+    from ecgtune.sweep.folder import sweep_folder
+
+    folder = sweep_folder(asked.results, asked.name or "")
+
+    def plan() -> "SweepPlan":
+        from ecgtune.sweep.planning import plan_again
+        from ecgtune.sweep.unchanged import require_unchanged
+
+        require_unchanged(folder, given())
+        return plan_again(folder, asked.resources(), asked.num_samples)
+
+    _run(plan, asked)
+
+
+def _run(make_plan: "Callable[[], SweepPlan]", asked: SweepOptions) -> None:
+    """Plan a sweep and run it; meanwhile Ray starts."""
+    from ecgtune.cli.progress import SweepProgress
+
+    session = _session(asked)
+    try:
+        plan = replace(make_plan(), command=shlex.join(["ecgtune", *sys.argv[1:]]))
+        from ecgtune.sweep.runner import run_sweep
+
+        with SweepProgress(stderr()) as progress:
+            where = (
+                "starting Ray on this machine" if asked.address is None else f"joining the cluster at {asked.address}"
+            )
+            progress.note(f"{where}; the first trial takes some seconds to begin, on a busy machine up to a minute.")
+            outcome = run_sweep(plan, progress, overwrite=asked.overwrite, resume=asked.resume, session=session)
+    except EcgtuneError as error:
+        # Told now: to stop Ray in the middle of its start takes a moment.
+        show_error(str(error))
+        raise typer.Exit(error.exit_code) from error
+    finally:
+        if session is not None:
+            session.close()
+    stdout().print(str(outcome.folder.path), soft_wrap=True)
+    if outcome.interrupted:
+        # Who submitted a job is told how to submit it again.
+        if "RAY_JOB_CONFIG_JSON_ENV_VAR" not in os.environ:
+            words = _to_go_on(sys.argv[1:], outcome.folder.name, asked)
+            stderr().print(f"resume: {shlex.join(words)}", soft_wrap=True, markup=False)
+        raise typer.Exit(130)
+
+
+def _to_go_on(words: Sequence[str], name: str, asked: SweepOptions) -> list[str]:
+    """The command that goes on with a sweep: the same one again, with its name."""
+    named = [] if asked.name else ["--name", name]
+    again = [] if asked.resume else ["--resume"]
+    return ["ecgtune", *(word for word in words if word != "--overwrite"), *named, *again]
+
+
+def _session(asked: SweepOptions) -> "RaySession | None":
+    """Ray, starting in the background; None where planning will measure this machine first, and alone."""
+    from ecgtune.data.cache import cache_folder
+
+    if asked.address is not None:
+        from ecgtune.sweep.knock import knock
+
+        knock(asked.address)  # Before planning, which may take a while.
+    if not (cache_folder() / "convolution.json").is_file():
+        return None
+    from ecgtune.sweep.engine import RaySession
+
+    return RaySession(asked.address, workers=asked.max_concurrent)

@@ -1,0 +1,52 @@
+"""What `ecgtune sweep` prints around a sweep."""
+
+import shlex
+from types import SimpleNamespace
+
+import pytest
+
+from ecgtune.cli.sweep_options import SweepOptions
+from ecgtune.cli.sweep_run import _to_go_on
+
+
+@pytest.mark.parametrize(
+    ("words", "asked", "again"),
+    [
+        ("--seed 1", {}, "--seed 1 --name made-up --resume"),
+        ("--name a --overwrite", {"name": "a", "overwrite": True}, "--name a --resume"),
+        ("--name a --resume", {"name": "a", "resume": True}, "--name a --resume"),
+    ],
+)
+def test_the_command_that_goes_on_is_the_same_with_its_name(words, asked, again):
+    typed = ["sweep", "pretext", *words.split()]
+    name = asked.get("name", "made-up")
+    assert shlex.join(_to_go_on(typed, name, SweepOptions(**asked))) == f"ecgtune sweep pretext {again}"
+
+
+@pytest.mark.parametrize(
+    ("job", "last"), [(False, "resume: ecgtune sweep pretext --space smoke --name {} --resume"), (True, "")]
+)
+def test_an_interrupted_sweep_says_how_to_go_on(run_cli, tmp_path, monkeypatch, job, last):
+    """The line of a job's log would be no command for who has submitted it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("ecgtune.cli.sweep_run._session", lambda _asked: None)
+    monkeypatch.setattr("ecgtune.data.generated.generated_dreamer", lambda: tmp_path)
+    monkeypatch.setattr("ecgtune.sweep.planning.plan_pretext", lambda folder, *_: plan(folder))
+    monkeypatch.setattr(
+        "ecgtune.sweep.runner.run_sweep", lambda plan, *_, **__: SimpleNamespace(folder=plan.folder, interrupted=True)
+    )
+    monkeypatch.delenv("RAY_JOB_CONFIG_JSON_ENV_VAR", raising=False)
+    if job:
+        monkeypatch.setenv("RAY_JOB_CONFIG_JSON_ENV_VAR", "{}")
+    result = run_cli("sweep", "pretext", "--space", "smoke")
+    first, *rest = result.stderr.splitlines()
+    name = result.stdout.strip().rpartition("/")[2]
+    assert result.exit_code == 130
+    assert first.startswith("starting Ray on this machine; the first trial takes some seconds")
+    assert "\n".join(rest) == last.format(name)
+
+
+def plan(folder):
+    from ecgtune.sweep.plan import SweepPlan
+
+    return SweepPlan(folder, None, None, None)
