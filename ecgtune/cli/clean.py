@@ -46,6 +46,7 @@ def clean(
     """
     from ecgtune.sweep.references import References
 
+    options.here_only(results, "clean")
     references = References(results)
     found = _found(names or [], results, keep, entirely, references)
     if not as_json:

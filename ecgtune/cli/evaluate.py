@@ -32,6 +32,7 @@ def evaluate(
     from ecgtune.files import write_json
     from ecgtune.sweep.folder import sweep_folder
 
+    options.here_only(results, "evaluate")
     folders = [sweep_folder(results, name) for name in names]
     with stderr().status("evaluating") as status:
         evaluation = evaluate_sweeps(

@@ -1,6 +1,5 @@
 """`ecgtune submit`: a sweep as a job on a Ray cluster."""
 
-import os
 import shlex
 from datetime import datetime
 from pathlib import Path
@@ -41,13 +40,14 @@ def submit(
         raise InputError("--follow waits, and --no-wait does not. Give one; `ecgtune jobs JOB --follow` follows later.")
     if asked["resume"] and asked["name"] is None:
         raise InputError("--resume: say which sweep, with --name; `ecgtune list` shows them.")
-    from ecgtune.cluster.arguments import on_cluster
+    from ecgtune.cluster.arguments import on_cluster, place
     from ecgtune.cluster.jobs import Jobs
     from ecgtune.cluster.parcel import pack
     from ecgtune.space import find_space, read_space
     from ecgtune.space.shipped import shipped_spaces
     from ecgtune.sweep.commit import commit
-    from ecgtune.sweep.folder import sweep_folder
+    from ecgtune.sweep.folder import require_name
+    from ecgtune.sweep.mirror import uri_of
 
     space = None
     if asked["space"] is not None:
@@ -56,14 +56,14 @@ def submit(
         # What was named is there already; what was given as a file is sent, a shipped one too.
         space = None if space in shipped_spaces().values() and not asked["space"].endswith(".toml") else space
     name = asked["name"] or f"{stage}-{datetime.now():%Y%m%d-%H%M%S}"
-    # Links stay, since the cluster has its own.
-    results = Path(os.path.abspath(sweep_folder(asked["results"], name).path.parent))  # noqa: PTH100
+    require_name(name)
+    results = place(uri_of(asked["results"]) or str(asked["results"]))
     there = on_cluster(words, name=name, results=results, space=space)
     jobs = Jobs(address)
     with TemporaryDirectory(prefix="ecgtune-submit-") as folder:
         parcel = pack(Path(folder), space, exclude or ())
         stderr().print(f"sending {parcel} to {jobs.url}", soft_wrap=True, markup=False)
-        job = jobs.submit(there, parcel, sweep=name, results=str(results), python=python, commit=commit())
+        job = jobs.submit(there, parcel, sweep=name, results=results, python=python, commit=commit())
     stdout().print(job.job, soft_wrap=True, markup=False)
     tell_ways(jobs, job)
     if wait:

@@ -7,9 +7,10 @@ predictions of all.
 """
 
 from bisect import insort
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from ecgtune.errors import StorageError
@@ -50,10 +51,19 @@ class Retention:
         folder: of the sweep.
         keep: how many trials that have ended or are paused keep their weights, 1 or more.
         mode: whether a score is to be small or large.
+        remove: removes the weights of a trial; None takes them from the folder.
     """
 
-    def __init__(self, folder: SweepFolder, *, keep: int, mode: Mode) -> None:
+    def __init__(
+        self,
+        folder: SweepFolder,
+        *,
+        keep: int,
+        mode: Mode,
+        remove: "Callable[[str, int], Removed] | None" = None,
+    ) -> None:
         self._folder = folder
+        self._remove = remove or partial(remove_weights, folder)
         self._keep = keep
         self._mode: Mode = mode
         self._references = References(folder.path.parent)
@@ -84,7 +94,7 @@ class Retention:
             return []
         candidates -= self._references.trials(self._folder)
         self._spared -= candidates
-        removed = [remove_weights(self._folder, trial_id, self._keep) for trial_id in sorted(candidates)]
+        removed = [self._remove(trial_id, self._keep) for trial_id in sorted(candidates)]
         return [one for one in removed if one.size]
 
     def woken(self, trial_id: str) -> None:
@@ -104,16 +114,9 @@ def remove_weights(folder: SweepFolder, trial_id: str, keep: int) -> Removed:
     size = sum(map(_size, files))
     if not files:
         return Removed(trial_id, 0)
-    why = f"trial {trial_id} is not among the {keep} best" if keep > 1 else f"trial {trial_id} is not the best"
 
     def tell() -> None:
-        when = datetime.now(UTC).isoformat(timespec="seconds")
-        leave_note(
-            model,
-            f"its weights were removed on {when}, because {why} of sweep {folder.name}. Choose {folder.best} or "
-            "another trial's model; `ecgtune sweep ... --keep K` keeps the models of more trials.",
-        )
-        log(folder, [model], size, f"weights: {why}")
+        tell_removed(folder, trial_id, keep, size)
 
     with storage_errors(folder.path):
         told = True
@@ -128,6 +131,19 @@ def remove_weights(folder: SweepFolder, trial_id: str, keep: int) -> Removed:
         if not told:
             tell()  # the disk was full, and now has room
     return Removed(trial_id, size)
+
+
+def tell_removed(folder: SweepFolder, trial_id: str, keep: int, size: int) -> None:
+    """Say in a trial's folder and in the log that its weights, of so many bytes, are gone."""
+    why = f"trial {trial_id} is not among the {keep} best" if keep > 1 else f"trial {trial_id} is not the best"
+    when = datetime.now(UTC).isoformat(timespec="seconds")
+    model = folder.trial(trial_id) / "best"
+    leave_note(
+        model,
+        f"its weights were removed on {when}, because {why} of sweep {folder.name}. Choose {folder.best} or "
+        "another trial's model; `ecgtune sweep ... --keep K` keeps the models of more trials.",
+    )
+    log(folder, [model], size, f"weights: {why}")
 
 
 def log(folder: SweepFolder, what: Iterable[Path], size: int, why: str) -> None:
