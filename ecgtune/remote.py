@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 from ecgtune.errors import InputError, StorageError
-from ecgtune.files import replaced
+from ecgtune.files import replaced, write_text
 
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://.+")
 # What a store's refusal says of itself, in the words of pyarrow and of the AWS library.
@@ -30,6 +30,8 @@ _PASSING = re.compile(
     re.IGNORECASE,
 )
 
+# In a folder that stands for one at a URI.
+_NOTE = ".uri"
 # Size in bytes, and time of the last change in ns: what tells one state of a file from another.
 Stamp = tuple[int, int]
 _T = TypeVar("_T")
@@ -65,6 +67,20 @@ def shown(uri: str) -> str:
     """A URI as it may be printed and written: without user, password and query."""
     parts = urlsplit(uri)
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
+def stand_for(folder: Path, uri: str) -> None:
+    """Have a folder here stand for one at a URI."""
+    if uri_of(folder) != uri:
+        write_text(folder / _NOTE, uri)
+
+
+def uri_of(folder: Path) -> str | None:
+    """The URI that a folder here stands for; None where it stands for itself."""
+    try:
+        return (folder / _NOTE).read_text(encoding="utf-8")
+    except OSError:
+        return None
 
 
 class Remote:
@@ -109,11 +125,9 @@ class Remote:
         """
         from pyarrow import fs
 
-        selector = fs.FileSelector(self._path(below), recursive=True, allow_not_found=True)
-        found = self._do(lambda: self._fs.get_file_info(selector))
         return {
             each.path.removeprefix(f"{self._root}/"): (each.size, each.mtime_ns)
-            for each in found
+            for each in self._listed(below, recursive=True)
             if each.type == fs.FileType.File
         }
 
@@ -125,9 +139,7 @@ class Remote:
         """
         from pyarrow import fs
 
-        selector = fs.FileSelector(self._path(""), allow_not_found=True)
-        found = self._do(lambda: self._fs.get_file_info(selector))
-        return {each.base_name for each in found if each.type == fs.FileType.Directory}
+        return {each.base_name for each in self._listed("") if each.type == fs.FileType.Directory}
 
     def stamp(self, name: str) -> Stamp | None:
         """Of one file; None where there is none."""
@@ -196,6 +208,20 @@ class Remote:
                 return
 
         self._do(remove)
+
+    def _listed(self, below: str, *, recursive: bool = False) -> list[Any]:
+        from pyarrow import fs
+
+        # That a folder may be absent is not left to pyarrow, to which a bucket that is absent is the same.
+        selector = fs.FileSelector(self._path(below), recursive=recursive)
+
+        def listed() -> list[Any]:
+            try:
+                return list(self._fs.get_file_info(selector))
+            except FileNotFoundError:
+                return []
+
+        return self._do(listed)
 
     def _path(self, name: str) -> str:
         return f"{self._root}/{name}".rstrip("/")

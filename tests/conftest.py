@@ -64,6 +64,20 @@ class Bucket:
         names = [each["Key"] for page in pages for each in page.get("Contents", [])]
         return sorted(name for name in names if not name.endswith("/"))
 
+    def put(self, folder: Path, path: str) -> str:
+        """Copy a folder's files there; gives what a user would type."""
+        for file in folder.iterdir():
+            self.write(f"{path}/{file.name}", file.read_bytes())
+        return self.uri(path)
+
+    def write(self, name: str, content: bytes) -> None:
+        """Make or replace an object."""
+        self.client.put_object(Bucket=self.name, Key=name, Body=content)
+
+    def remove(self, name: str) -> None:
+        """Remove an object."""
+        self.client.delete_object(Bucket=self.name, Key=name)
+
     def read(self, name: str) -> bytes:
         """An object's content."""
         return self.client.get_object(Bucket=self.name, Key=name)["Body"].read()

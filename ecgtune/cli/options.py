@@ -18,14 +18,12 @@ def _results(given: str | Path) -> Path:
 
 
 def _data(given: str | Path) -> Path:
-    """A data-set folder; none at a URI."""
-    scheme, colon, _ = str(given).partition("://")
-    if colon and scheme.isalnum():
-        raise InputError(
-            f"--data {given}: data are mapped into memory, so a folder is needed that all nodes see. Copy them out of "
-            "the store, or send them with --ship-data."
-        )
-    return Path(given)
+    """A data-set folder, or what was downloaded where it lies at a URI."""
+    if isinstance(given, Path):
+        return given
+    from ecgtune.data.remote_data import data_place
+
+    return data_place(given)
 
 
 def here_only(results: Path, command: str) -> None:
@@ -34,8 +32,7 @@ def here_only(results: Path, command: str) -> None:
     Raises:
         InputError: it does.
     """
-    from ecgtune.remote import shown
-    from ecgtune.sweep.mirror import uri_of
+    from ecgtune.remote import shown, uri_of
 
     uri = uri_of(results)
     if uri is not None:
@@ -58,7 +55,7 @@ DataFolders: TypeAlias = Annotated[
     list[Path] | None,
     typer.Option(
         "--data",
-        help="A data-set folder; may be given several times. Default: a small generated DREAMER.",
+        help="A data-set folder or its URI; may be given several times. Default: a small generated DREAMER.",
         parser=_data,
         metavar="PATH",
     ),
@@ -66,7 +63,10 @@ DataFolders: TypeAlias = Annotated[
 DataFolder: TypeAlias = Annotated[
     Path | None,
     typer.Option(
-        "--data", help="A labelled data-set folder; default: the pretext sweep's.", parser=_data, metavar="PATH"
+        "--data",
+        help="A labelled data-set folder, or its URI; default: the pretext sweep's.",
+        parser=_data,
+        metavar="PATH",
     ),
 ]
 Name: TypeAlias = Annotated[str | None, typer.Option("--name", help="The sweep's name; default: stage, date and time.")]

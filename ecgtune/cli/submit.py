@@ -43,11 +43,11 @@ def submit(
     from ecgtune.cluster.arguments import on_cluster, place
     from ecgtune.cluster.jobs import Jobs
     from ecgtune.cluster.parcel import pack
+    from ecgtune.remote import uri_of
     from ecgtune.space import find_space, read_space
     from ecgtune.space.shipped import shipped_spaces
     from ecgtune.sweep.commit import commit
     from ecgtune.sweep.folder import require_name
-    from ecgtune.sweep.mirror import uri_of
 
     space = None
     if asked["space"] is not None:
@@ -109,5 +109,19 @@ def _understood(words: list[str]) -> tuple[Any, dict[str, Any]]:
         )
     group: Any = typer.main.get_command(sweep.app)
     command = group.commands[words[1]]
-    context = command.make_context(f"ecgtune sweep {words[1]}", list(words[2:]))
+    context = command.make_context(f"ecgtune sweep {words[1]}", _without_data(words[2:]))
     return words[1], dict(context.params)
+
+
+def _without_data(words: list[str]) -> list[str]:
+    """The words with a folder in place of each URI of data, which are for the cluster to download."""
+    from ecgtune.remote import is_uri
+
+    made = []
+    for before, word in zip(["", *words], words, strict=False):
+        option, _, value = word.partition("=")
+        if option == "--data" and is_uri(value):
+            made.append("--data=.")
+        else:
+            made.append("." if before == "--data" and is_uri(word) else word)
+    return made

@@ -18,7 +18,7 @@ from ecgtune.sweep.plan import SweepPlan
 from ecgtune.sweep.record import SweepRecord
 from ecgtune.sweep.scheduler import ScheduledTrials
 from ecgtune.sweep.searcher import StudySearcher
-from ecgtune.sweep.shipping import shipped
+from ecgtune.sweep.shipping import fetched, shipped
 from ecgtune.sweep.storage import Storage
 from ecgtune.sweep.trainable import run_trial
 from ecgtune.sweep.visible import Newcomers
@@ -54,7 +54,7 @@ def drive(plan: SweepPlan, observer: SweepObserver, concurrency: int, storage: S
     threads = resources.cpus_per_trial or 1
     trainable = tune.with_parameters(
         run_trial,
-        job=shipped(plan.job) if resources.ship_data else plan.job,
+        job=shipped(plan.job) if resources.ship_data else fetched(plan.job),
         sweep=str(plan.folder.path.resolve()),
         metric=settings.metric,
         mode=settings.mode,

@@ -4,26 +4,20 @@ The file `.uri` in it says where the truth is. What the trials leave behind (`tr
 URI by itself, and is brought here where it is needed.
 """
 
-import fcntl
 import hashlib
 import json
 import os
-import time
 import tomllib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
-from ecgtune.data.cache import cache_folder
-from ecgtune.errors import InputError
+from ecgtune.data.cache import alone, cache_folder
 from ecgtune.files import write_text
-from ecgtune.remote import Remote, Stamp, is_uri
+from ecgtune.remote import Remote, Stamp, is_uri, stand_for, uri_of
 from ecgtune.sweep.lock import owner
 
-_URI = ".uri"
 _CARD = "model.json"
-# Seconds in which another process of this machine has brought a sweep here.
-_PATIENCE = 600.0
 
 
 def mirror_folder(uri: str) -> Path:
@@ -35,17 +29,8 @@ def mirror_folder(uri: str) -> Path:
     Remote(uri)
     digest = hashlib.sha256(uri.encode()).hexdigest()[:12]
     folder = cache_folder() / "remote" / digest / "results"
-    if not (folder / _URI).is_file():
-        write_text(folder / _URI, uri)
+    stand_for(folder, uri)
     return folder
-
-
-def uri_of(results: Path) -> str | None:
-    """The URI that a results folder stands for; None where it stands for itself."""
-    try:
-        return (results / _URI).read_text(encoding="utf-8")
-    except OSError:
-        return None
 
 
 def stamp(path: Path) -> Stamp | None:
@@ -289,17 +274,7 @@ def pulling(folder: Path) -> Iterator[None]:
     Raises:
         InputError: another one takes too long.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with (folder.parent / f".{folder.name}.pull").open("w") as file:
-        until = time.monotonic() + _PATIENCE
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError as error:
-                if time.monotonic() > until:
-                    raise InputError(f"another process is still downloading {folder.name} into {folder}.") from error
-                time.sleep(0.05)
+    with alone(folder.parent / f".{folder.name}.pull"):
         yield
 
 

@@ -7,11 +7,11 @@ from typing import Protocol
 
 from ecgtune.errors import StorageError
 from ecgtune.files import storage_errors
-from ecgtune.remote import Remote, RemoteError
+from ecgtune.remote import Remote, RemoteError, uri_of
 from ecgtune.sweep.folder import SweepFolder
 from ecgtune.sweep.keeper import STATE
 from ecgtune.sweep.lock import Owner, owner
-from ecgtune.sweep.mirror import SweepMirror, pulling, uri_of
+from ecgtune.sweep.mirror import SweepMirror, pulling
 from ecgtune.sweep.remote_lock import RemoteLock
 from ecgtune.sweep.retention import Removed, remove_weights, tell_removed
 from ecgtune.sweep.trial_store import LocalTrials, RemoteTrials, TrialStore

@@ -36,7 +36,7 @@ def test_refused(run_cli, tmp_path, monkeypatch, arguments, said):
     [
         (["--results", "nfs://server/results"], "nfs://server/results cannot be used as a place for files"),
         (["--results", "s3://me:secret@bucket/results"], "s3://bucket/results was given with credentials in it"),
-        (["--data", "gs://bucket/data"], "--data gs://bucket/data: data are mapped into memory"),
+        (["--data", "nfs://server/data"], "nfs://server/data cannot be used as a place for files"),
         (["--ship-data"], "name one with --address"),
         (["--resource", "fast"], "--resource fast: give NAME=AMOUNT"),
         (["--resource", "fast=0"], "--resource fast=0: give NAME=AMOUNT"),
