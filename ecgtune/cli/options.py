@@ -26,22 +26,6 @@ def _data(given: str | Path) -> Path:
     return data_place(given)
 
 
-def here_only(results: Path, command: str) -> None:
-    """Refuse a results folder that lies at a URI, in a command that does not serve one.
-
-    Raises:
-        InputError: it does.
-    """
-    from ecgtune.remote import shown, uri_of
-
-    uri = uri_of(results)
-    if uri is not None:
-        raise InputError(
-            f"`ecgtune {command}` does not work on {shown(uri)}: copy the sweeps into a folder, with the store's own "
-            "tool, and name that with --results."
-        )
-
-
 Results: TypeAlias = Annotated[
     Path,
     typer.Option(

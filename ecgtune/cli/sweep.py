@@ -269,6 +269,7 @@ def _run(
     """Plan a sweep and run it; meanwhile Ray starts."""
     from ecgtune.cli.console import show_error, stderr, stdout
     from ecgtune.cli.progress import SweepProgress
+    from ecgtune.remote import shown, uri_of
 
     session = _session(address, max_concurrent)
     try:
@@ -285,7 +286,9 @@ def _run(
     finally:
         if session is not None:
             session.close()
-    stdout().print(str(outcome.folder.path), soft_wrap=True)
+    uri = uri_of(outcome.folder.path.parent)
+    place = str(outcome.folder.path) if uri is None else f"{shown(uri)}/{outcome.folder.name}"
+    stdout().print(place, soft_wrap=True)
     if outcome.interrupted:
         raise typer.Exit(130)
 

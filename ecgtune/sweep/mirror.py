@@ -7,6 +7,7 @@ URI by itself, and is brought here where it is needed.
 import hashlib
 import json
 import os
+import shutil
 import tomllib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -73,6 +74,10 @@ class SweepMirror:
             return
         if not known and not there:
             return  # Its driver died before anything was uploaded.
+        if not there:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            self._memory.unlink(missing_ok=True)
+            return
         for name in set(self._here()) - there.keys():
             (self.folder / name).unlink(missing_ok=True)
         before, known = known, {}
@@ -138,6 +143,23 @@ class SweepMirror:
         for path in [target] if target.is_file() else list(target.rglob("*")):
             if path.is_file() and path.relative_to(self.folder).as_posix() not in there:
                 path.unlink(missing_ok=True)
+
+    def send(self, below: str) -> None:
+        """Have a folder of the sweep there as it is here.
+
+        Raises:
+            RemoteError: the store refused.
+        """
+        place = self.folder / below
+        here = {path.relative_to(self.folder).as_posix(): path for path in place.rglob("*") if path.is_file()}
+        here = {name: path for name, path in here.items() if not any(p.startswith(".") for p in name.split("/"))}
+        there = {self._inside(name): size for name, (size, _) in self.remote.files(f"{self.name}/{below}").items()}
+        # What is new comes first: a note that says what has gone.
+        for name, path in here.items():
+            if there.get(name) != path.stat().st_size:
+                self.remote.write(f"{self.name}/{name}", path.read_bytes())
+        for name in there.keys() - here.keys():
+            self.remote.remove(f"{self.name}/{name}")
 
     def clear(self) -> None:
         """Remove the sweep there, and what is remembered of it."""
@@ -220,6 +242,44 @@ def refreshed(results: Path, names: Iterable[str] | None = None) -> None:
             if owner(results / f".{name}.lock") is None:
                 mirror.pull()
         _bring_encoder(mirror)
+
+
+def bring_definitions(results: Path, remote: Remote) -> None:
+    """Have the `sweep.toml` of every sweep at the URI here: it says what stands on what.
+
+    Raises:
+        RemoteError: the store refused.
+    """
+    for name in remote.folders():
+        definition = results / name / "sweep.toml"
+        if not definition.exists():
+            remote.download(f"{name}/sweep.toml", definition)
+
+
+def bring_trials(results: Path, name: str) -> None:
+    """Have what a sweep's trials have left here, from the URI that a results folder stands for, if it does.
+
+    Raises:
+        RemoteError: the store refused.
+    """
+    uri = uri_of(results)
+    if uri is not None:
+        SweepMirror(results / name, Remote(uri)).fetch("trials")
+
+
+def shared(results: Path, name: str) -> None:
+    """Upload what was changed in a sweep's folder, to the URI that its results folder stands for, if it does.
+
+    Raises:
+        RemoteError: the store refused.
+    """
+    uri = uri_of(results)
+    if uri is None:
+        return
+    mirror = SweepMirror(results / name, Remote(uri))
+    with pulling(mirror.folder):
+        if owner(results / f".{name}.lock") is None:  # its driver uploads it
+            mirror.push()
 
 
 def bring_model(results: Path, model: Path) -> None:

@@ -1,7 +1,7 @@
 """Where a sweep's files lie beside the folder that its driver works in: nowhere, or at a URI."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Protocol
 
@@ -11,7 +11,8 @@ from ecgtune.remote import Remote, RemoteError, uri_of
 from ecgtune.sweep.folder import SweepFolder
 from ecgtune.sweep.keeper import STATE
 from ecgtune.sweep.lock import Owner, owner
-from ecgtune.sweep.mirror import SweepMirror, pulling
+from ecgtune.sweep.mirror import SweepMirror, bring_definitions, pulling
+from ecgtune.sweep.references import References
 from ecgtune.sweep.remote_lock import RemoteLock
 from ecgtune.sweep.retention import Removed, remove_weights, tell_removed
 from ecgtune.sweep.trial_store import LocalTrials, RemoteTrials, TrialStore
@@ -21,6 +22,7 @@ from ecgtune.training.state import drop_state
 
 # Seconds in which a worker, and the driver at its end, try again what may be over in a while.
 PATIENCE = 60.0
+_MOMENT = 10.0
 
 
 class Storage(Protocol):
@@ -122,7 +124,9 @@ class RemoteStorage:
 
     def __init__(self, folder: SweepFolder, uri: str) -> None:
         self._folder, self._uri = folder, uri
+        # The uploader has patience of its own; what the driver waits for may fail for a moment.
         self._mirror = SweepMirror(folder.path, Remote(uri))
+        self._patient = SweepMirror(folder.path, Remote(uri, patience=_MOMENT))
         self._uploader: Uploader | None = None
 
     @property
@@ -151,12 +155,12 @@ class RemoteStorage:
 
     def fetch(self, trial_id: str, part: str) -> None:
         """See `Storage`."""
-        self._mirror.fetch(f"trials/{trial_id}/{part}")
+        self._patient.fetch(f"trials/{trial_id}/{part}")
 
     def share(self, trial_id: str, part: str) -> None:
         """See `Storage`."""
         content = (self._folder.trial(trial_id) / part).read_bytes()
-        self._mirror.remote.write(f"{self._folder.name}/trials/{trial_id}/{part}", content)
+        self._patient.remote.write(self._of(trial_id, part), content)
 
     def drop_state(self, trial_id: str) -> None:
         """See `Storage`."""
@@ -180,7 +184,8 @@ class RemoteStorage:
         remote, model = self._mirror.remote, self._folder.trial(trial_id) / "best"
         found = {name: size for name, (size, _) in remote.files(self._of(trial_id, "best")).items()}
         weights = [name for name in found if name.endswith(".safetensors")]
-        if not weights:
+        bring_definitions(self._folder.path.parent, remote)
+        if not weights or trial_id in References(self._folder.path.parent).trials(self._folder):
             return
         with storage_errors(model):
             model.mkdir(parents=True, exist_ok=True)
@@ -196,6 +201,8 @@ class RemoteStorage:
     def _uploading(self) -> Uploader:
         if self._uploader is None:
             raise StorageError(f"{self._folder.name} is not being driven by this process.")
+        if self._uploader.lost is not None:
+            raise self._uploader.lost
         return self._uploader
 
 
@@ -218,3 +225,29 @@ def driver(folder: SweepFolder) -> Owner | None:
         return RemoteLock(Remote(uri), folder.name).owner()
     except RemoteError:
         return None
+
+
+@contextmanager
+def cleaning(folder: SweepFolder) -> Iterator[None]:
+    """Be the only one that changes a sweep; what is then gone from its folder is gone at its URI, too.
+
+    Raises:
+        InputError: a driver elsewhere is alive.
+        RemoteError: the store refused.
+    """
+    uri = uri_of(folder.path.parent)
+    if uri is None:
+        yield
+        return
+    mirror = SweepMirror(folder.path, Remote(uri))
+    lock = RemoteLock(mirror.remote, folder.name)
+    lock.take()
+    try:
+        yield
+        if folder.definition.exists():
+            mirror.push()
+            mirror.send("trials")
+        else:
+            mirror.clear()
+    finally:
+        lock.release()

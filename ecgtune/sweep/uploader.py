@@ -32,7 +32,8 @@ class Uploader:
         self._wake, self._over = threading.Event(), threading.Event()
         # Held while something at the URI is changed, and while what is to go there is chosen.
         self._busy, self._choosing = threading.Lock(), threading.RLock()
-        self._lost: EcgtuneError | None = None
+        self.lost: EcgtuneError | None = None
+        """Why nothing is uploaded any more, if that is so."""
         self._thread = threading.Thread(target=self._live, name="uploader", daemon=True)
 
     def __enter__(self) -> None:
@@ -69,7 +70,7 @@ class Uploader:
     def _live(self) -> None:
         failing: float | None = None
         told, pause = False, INTERVAL
-        while not self._over.is_set() and self._lost is None:
+        while not self._over.is_set() and self.lost is None:
             self._wake.wait(pause)
             self._wake.clear()
             if self._over.is_set():
@@ -83,7 +84,7 @@ class Uploader:
                     told = True
                     self._tell(f"nothing is uploaded for the moment, and it is tried again: {error}")
             except EcgtuneError as error:
-                self._lost = error
+                self.lost = error
                 self._tell(str(error))
             except Exception as error:  # a folder that is being replaced, for instance
                 failing = failing or begun
@@ -119,7 +120,7 @@ class Uploader:
     def _last(self, error: BaseException | None) -> None:
         """Upload what is left, and say where it is if that cannot be done."""
         until, pause = time.monotonic() + self._patience, 0.5
-        while self._lost is None:
+        while self.lost is None:
             try:
                 self._upload()
                 # What was done last may have written something, too.
@@ -128,14 +129,16 @@ class Uploader:
                 return
             except RemoteError as refused:
                 if not refused.passing or time.monotonic() > until:
-                    self._lost = refused
+                    self.lost = refused
             except EcgtuneError as lost:
-                self._lost = lost
+                self.lost = lost
             time.sleep(pause)
             pause = min(2 * pause, 10.0)
-        if error is not None:
+        if error is not None and error is not self.lost:
             self._tell(str(error))
+        if not isinstance(self.lost, RemoteError):
+            raise self.lost
         raise EcgtuneError(
-            f"not all of {self._mirror.name} is at {self._mirror.remote.shown}: {self._lost} All of it is in "
+            f"not all of {self._mirror.name} is at {self._mirror.remote.shown}: {self.lost} All of it is in "
             f"{self._mirror.folder}; `--resume` from this machine uploads it."
-        ) from self._lost
+        ) from self.lost

@@ -129,7 +129,9 @@ def _look(mark: str, wanted: dict[str, dict[str, str]], reached: Mapping[str, st
         except (EcgtuneError, ValueError) as error:
             lacks.append(f"cannot read the data: {error}")
         else:
-            if found != fingerprint:
+            if found is None:
+                lacks.append(f"finds no data at {shown(uri)}")
+            elif found != fingerprint:
                 lacks.append(f"finds other data than this machine at {shown(uri)}")
     for folder, expected in wanted.items():
         try:

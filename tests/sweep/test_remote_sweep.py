@@ -149,6 +149,23 @@ def test_models_beyond_the_best_go_there_too(bucket, machine, listener, monkeypa
     assert bucket.read("results/curves/best/encoder.safetensors") == b"weights"
 
 
+def test_an_overwritten_sweep_leaves_nothing_and_one_that_is_taken_over_stops(bucket, machine, listener, monkeypatch):
+    bucket.write("results/curves/sweep.toml", b'created = "then"')
+    bucket.write("results/curves/trials/00099/best/model.json", b"old")
+    plan = plan_at(bucket, SLOW, num_samples=20, max_epochs=4)
+    refreshed(plan.folder.path.parent, ["curves"])
+    with pytest.raises(InputError, match="exists already"):
+        run_sweep(plan, listener)
+    monkeypatch.setattr(uploader, "INTERVAL", 0.1)
+    other = RemoteLock(Remote(bucket.uri()), "curves")
+    listener.on("trial_finished", 2, other._write)
+    with pytest.raises(EcgtuneError, match="curves was taken over by process"):
+        run_sweep(plan, listener, overwrite=True)
+    assert len(listener.named("trial_finished")) < 15
+    assert not [name for name in bucket.names() if "00099" in name]
+    assert other.owner() is not None, "the lock is the other's"
+
+
 def test_a_second_driver_elsewhere_is_refused(bucket, machine, listener):
     lock = RemoteLock(Remote(bucket.uri()), "curves")
     lock.take()
