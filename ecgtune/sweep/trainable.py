@@ -97,7 +97,7 @@ def run_trial(
         return "", ""
 
     try:
-        folder = trials.take_up(trial_id)
+        folder = trials.take_up(trial_id, config["parameters"])
         failure, message = _twice(train, folder, report)
         if failure == "error":
             message += f" (see {trials.place(trial_id, 'error.txt')})"

@@ -13,6 +13,7 @@ from ecgtune.sweep.mirror import stamp, upload_model
 
 # Seconds in which a worker tries again what may be over in a while; then its trial is left for `--resume`.
 _PATIENCE = 60.0
+_PARAMETERS = "parameters.json"
 
 
 class TrialStore(Protocol):
@@ -23,8 +24,8 @@ class TrialStore(Protocol):
         """Whether a driver that takes over may not know of all that was reported to the one before it."""
         ...
 
-    def take_up(self, trial_id: str) -> Path:
-        """The trial's folder on this node, as its last worker has left it."""
+    def take_up(self, trial_id: str, parameters: str) -> Path:
+        """The folder on this node of the trial with these parameters, as its last worker has left it."""
         ...
 
     def keep(self, trial_id: str) -> None:
@@ -52,7 +53,7 @@ class LocalTrials:
     def __init__(self, sweep: Path) -> None:
         self._sweep = SweepFolder(sweep)
 
-    def take_up(self, trial_id: str) -> Path:
+    def take_up(self, trial_id: str, parameters: str) -> Path:  # noqa: ARG002 a protocol's
         """See `TrialStore`."""
         return self._sweep.trial(trial_id)
 
@@ -78,16 +79,24 @@ class RemoteTrials:
         self._remote, self._sweep = Remote(uri, patience=_PATIENCE), sweep
         self._kept: dict[str, Stamp | None] = {}
 
-    def take_up(self, trial_id: str) -> Path:
-        """See `TrialStore`."""
+    def take_up(self, trial_id: str, parameters: str) -> Path:
+        """See `TrialStore`.
+
+        A driver that was killed may have handed out a trial that the one after it has never heard of, which then
+        gives its number to other parameters: nothing of the first is taken for the second's.
+        """
         folder = _scratch() / trial_id
         with storage_errors(folder):
             for left in _scratch().iterdir():
                 shutil.rmtree(left)
             folder.mkdir()
         prefix = self._of(trial_id)
-        for name in self._remote.files(prefix):
-            self._remote.download(name, folder / name.removeprefix(f"{prefix}/"))
+        if self._remote.read(f"{prefix}/{_PARAMETERS}") == parameters.encode():
+            for name in self._remote.files(prefix):
+                self._remote.download(name, folder / name.removeprefix(f"{prefix}/"))
+        else:
+            self._remote.remove_folder(prefix)
+            self._remote.write(f"{prefix}/{_PARAMETERS}", parameters.encode())
         self._kept = dict(_files(folder))
         return folder
 
