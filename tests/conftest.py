@@ -1,9 +1,12 @@
 """Fixtures that several test folders share."""
 
+import logging
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import pytest
@@ -14,6 +17,9 @@ ROOT = Path(__file__).resolve().parent.parent
 _N_TIMES = 256
 # No test waits for a probe, and none depends on what it would find.
 os.environ["ECGTUNE_CONVOLUTION"] = "fourier"
+# Ray's workers have the environment in which its cluster was started.
+os.environ.setdefault("AWS_ACCESS_KEY_ID", "testing")
+os.environ.setdefault("AWS_SECRET_ACCESS_KEY", "testing")
 
 
 @pytest.fixture(scope="session")
@@ -38,6 +44,65 @@ def ray_cluster() -> Iterator[dict[str, float]]:
         # Workers do not have the tests on their path.
         cloudpickle.register_pickle_by_value(curves)
         yield resources
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """An empty bucket of a local S3 server: its name, the server's address, and a client of it."""
+
+    name: str
+    endpoint: str
+    client: Any
+
+    def uri(self, path: str = "results") -> str:
+        """What a user would type."""
+        return f"s3://{self.name}/{path}?endpoint_override={self.endpoint}&region=us-east-1"
+
+    def names(self, prefix: str = "") -> list[str]:
+        """The objects, without those that only stand for folders."""
+        pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix)
+        names = [each["Key"] for page in pages for each in page.get("Contents", [])]
+        return sorted(name for name in names if not name.endswith("/"))
+
+    def put(self, folder: Path, path: str) -> str:
+        """Copy a folder's files there; gives what a user would type."""
+        for file in folder.iterdir():
+            self.write(f"{path}/{file.name}", file.read_bytes())
+        return self.uri(path)
+
+    def write(self, name: str, content: bytes) -> None:
+        """Make or replace an object."""
+        self.client.put_object(Bucket=self.name, Key=name, Body=content)
+
+    def remove(self, name: str) -> None:
+        """Remove an object."""
+        self.client.delete_object(Bucket=self.name, Key=name)
+
+    def read(self, name: str) -> bytes:
+        """An object's content."""
+        return self.client.get_object(Bucket=self.name, Key=name)["Body"].read()
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[str]:
+    """The address of an S3 server on this machine."""
+    server = pytest.importorskip("moto.server").ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def bucket(s3_server: str) -> Bucket:
+    """A bucket for one test."""
+    import boto3
+
+    client = boto3.client("s3", endpoint_url=s3_server, region_name="us-east-1")
+    name = f"bucket-{uuid4().hex}"
+    client.create_bucket(Bucket=name)
+    return Bucket(name, s3_server, client)
 
 
 @dataclass(frozen=True)

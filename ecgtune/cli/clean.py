@@ -44,8 +44,11 @@ def clean(
 
     ecgtune clean my-pretext --keep 1
     """
+    from ecgtune.sweep.mirror import refreshed
     from ecgtune.sweep.references import References
 
+    # What stands on a model lies in other sweeps.
+    refreshed(results)
     references = References(results)
     found = _found(names or [], results, keep, entirely, references)
     if not as_json:
@@ -70,11 +73,15 @@ def _found(
     from ecgtune.errors import ConfigError
     from ecgtune.sweep.cleaning import find, find_entirely
     from ecgtune.sweep.folder import sweep_folder, sweeps
+    from ecgtune.sweep.mirror import bring_trials
 
     # Twice the same name is once too often.
     folders: list[SweepFolder] = [sweep_folder(results, name) for name in dict.fromkeys(names)]
     if not entirely:
-        return [find(folder, references, keep) for folder in folders or sweeps(results)]
+        folders = folders or list(sweeps(results))
+        for folder in folders:
+            bring_trials(results, folder.name)
+        return [find(folder, references, keep) for folder in folders]
     mistakes = []
     if not folders:
         mistakes.append("say which sweeps; it removes none that is not named")

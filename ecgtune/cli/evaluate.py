@@ -31,14 +31,18 @@ def evaluate(
     from ecgtune.evaluation.sweep_evaluation import evaluate_sweeps
     from ecgtune.files import write_json
     from ecgtune.sweep.folder import sweep_folder
+    from ecgtune.sweep.mirror import bring_trials, shared
 
     folders = [sweep_folder(results, name) for name in names]
+    for name in names:
+        bring_trials(results, name)
     with stderr().status("evaluating") as status:
         evaluation = evaluate_sweeps(
             folders, cache=cache_folder(), random_encoders=random_encoders, tell=lambda text: status.update(text)
         )
     content = _plain(evaluation)
     write_json(folders[0].path / "evaluation.json", content)
+    shared(results, names[0])
     if as_json:
         typer.echo(json.dumps(content, indent=2, ensure_ascii=False))
         return

@@ -1,6 +1,5 @@
 """Options that several commands share."""
 
-import re
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
@@ -9,38 +8,50 @@ import typer
 from ecgtune.errors import InputError
 
 
-def _refuse_url(value: Path | list[Path] | None) -> Path | list[Path] | None:
-    """Tell that a folder is needed where an object store was named.
+def _results(given: str | Path) -> Path:
+    """The results folder, or what stands for it here where it lies at a URI."""
+    if isinstance(given, Path):
+        return given
+    from ecgtune.sweep.mirror import results_place
 
-    A sweep appends to its journal and tables, renames whole files into place, holds a lock that ends with its owner,
-    and maps its windows into memory: what a file system does, and S3 does not.
-    """
-    for path in value if isinstance(value, list) else [value]:
-        # `Path` makes one slash of two.
-        scheme, colon, rest = str(path or "").partition(":/")
-        if colon and re.fullmatch(r"[a-z][a-z0-9+.-]+", scheme):
-            raise InputError(
-                f"{scheme}://{rest} is no folder, and one is needed: a sweep appends to its journal, locks it and maps "
-                "data into memory, which object stores cannot do. Give a folder that all nodes see (NFS, EFS, Lustre), "
-                "and copy it to or from the store with the store's own tool."
-            )
-    return value
+    return results_place(given)
+
+
+def _data(given: str | Path) -> Path:
+    """A data-set folder, or what was downloaded where it lies at a URI."""
+    if isinstance(given, Path):
+        return given
+    from ecgtune.data.remote_data import data_place
+
+    return data_place(given)
 
 
 Results: TypeAlias = Annotated[
-    Path, typer.Option("--results", help="The folder that holds all sweeps.", callback=_refuse_url)
+    Path,
+    typer.Option(
+        "--results",
+        help="The folder that holds all sweeps, or its URI: s3://BUCKET/PATH.",
+        parser=_results,
+        metavar="PATH",
+    ),
 ]
 DataFolders: TypeAlias = Annotated[
     list[Path] | None,
     typer.Option(
         "--data",
-        help="A data-set folder; may be given several times. Default: a small generated DREAMER.",
-        callback=_refuse_url,
+        help="A data-set folder or its URI; may be given several times. Default: a small generated DREAMER.",
+        parser=_data,
+        metavar="PATH",
     ),
 ]
 DataFolder: TypeAlias = Annotated[
     Path | None,
-    typer.Option("--data", help="A labelled data-set folder; default: the pretext sweep's.", callback=_refuse_url),
+    typer.Option(
+        "--data",
+        help="A labelled data-set folder, or its URI; default: the pretext sweep's.",
+        parser=_data,
+        metavar="PATH",
+    ),
 ]
 Name: TypeAlias = Annotated[str | None, typer.Option("--name", help="The sweep's name; default: stage, date and time.")]
 Space: TypeAlias = Annotated[

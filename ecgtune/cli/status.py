@@ -64,6 +64,8 @@ def _row(one: "SweepOverview") -> tuple[str, ...]:
 
 
 def _lines(found: "SweepOverview", results: Path) -> list[str]:
+    from ecgtune.remote import uri_of
+
     by = f" by {found.owner}" if found.owner else ""
     lines = [
         f"{found.name}: {found.stage} sweep, {found.state}{by}; begun {found.created}, {_size(found.size)} on disk"
@@ -78,7 +80,8 @@ def _lines(found: "SweepOverview", results: Path) -> list[str]:
         verb = "runs" if found.owner else "waits to be resumed"
         lines.append(f"trial {trial.trial_id} {verb}: epoch {trial.epoch} of {found.max_epochs}{score}")
     if found.state == "interrupted":
-        where = "" if results == Path("results") else f" --results {shlex.quote(str(results))}"
+        given = uri_of(results) or str(results)
+        where = "" if results == Path("results") else f" --results {shlex.quote(given)}"
         command = f"sweep {found.stage} --name {found.name}{where} --resume"
         lines.append(f"go on with it:  ecgtune {command}")
         if found.address:

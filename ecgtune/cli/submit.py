@@ -1,6 +1,5 @@
 """`ecgtune submit`: a sweep as a job on a Ray cluster."""
 
-import os
 import shlex
 from dataclasses import fields, replace
 from datetime import datetime
@@ -42,13 +41,14 @@ def submit(
     stage, asked = _understood(words)
     if follow and not wait:
         raise InputError("--follow waits, and --no-wait does not. Give one; `ecgtune jobs JOB --follow` follows later.")
-    from ecgtune.cluster.arguments import on_cluster
+    from ecgtune.cluster.arguments import on_cluster, place
     from ecgtune.cluster.jobs import Jobs
     from ecgtune.cluster.parcel import pack
+    from ecgtune.remote import uri_of
     from ecgtune.space import find_space
     from ecgtune.space.shipped import shipped_spaces
     from ecgtune.sweep.commit import commit
-    from ecgtune.sweep.folder import sweep_folder
+    from ecgtune.sweep.folder import require_name
 
     space = None
     if asked["space"] is not None:
@@ -56,14 +56,14 @@ def submit(
         # What was named is there already; what was given as a file is sent, a shipped one too.
         space = None if space in shipped_spaces().values() and not asked["space"].endswith(".toml") else space
     name = asked["name"] or f"{stage}-{datetime.now():%Y%m%d-%H%M%S}"
-    # Links stay, since the cluster has its own.
-    results = Path(os.path.abspath(sweep_folder(asked["results"], name).path.parent))  # noqa: PTH100
+    require_name(name)
+    results = place(uri_of(asked["results"]) or str(asked["results"]))
     there = on_cluster(words, name=name, results=results, space=space)
     jobs = Jobs(address)
     with TemporaryDirectory(prefix="ecgtune-submit-") as folder:
         parcel = pack(Path(folder), space, exclude or ())
         stderr().print(f"sending {parcel} to {jobs.url}", soft_wrap=True, markup=False)
-        job = jobs.submit(there, parcel, sweep=name, results=str(results), python=python, commit=commit())
+        job = jobs.submit(there, parcel, sweep=name, results=results, python=python, commit=commit())
     stdout().print(job.job, soft_wrap=True, markup=False)
     tell_ways(jobs, job)
     if wait:
@@ -110,7 +110,7 @@ def _understood(words: list[str]) -> tuple[Stage, dict[str, Any]]:
     stage: Stage = "pretext" if words[1] == "pretext" else "emotion"
     group: Any = typer.main.get_command(sweep.app)
     command = group.commands[words[1]]
-    asked = dict(command.make_context(f"ecgtune sweep {words[1]}", list(words[2:])).params)
+    asked = dict(command.make_context(f"ecgtune sweep {words[1]}", _without_data(words[2:])).params)
     common = SweepOptions(**{each.name: asked[each.name] for each in fields(SweepOptions)})
     replace(common, address="auto").check()
     if common.convolution not in (None, "auto"):
@@ -120,3 +120,17 @@ def _understood(words: list[str]) -> tuple[Stage, dict[str, Any]]:
     if not common.resume or common.space is not None:
         common.searched(stage, **{name: asked[name] for name in ("hold_out", "folds") if name in asked})
     return stage, asked
+
+
+def _without_data(words: list[str]) -> list[str]:
+    """The words with a folder in place of each URI of data, which are for the cluster to download."""
+    from ecgtune.remote import is_uri
+
+    made = []
+    for before, word in zip(["", *words], words, strict=False):
+        option, _, value = word.partition("=")
+        if option == "--data" and is_uri(value):
+            made.append("--data=.")
+        else:
+            made.append("." if before == "--data" and is_uri(word) else word)
+    return made

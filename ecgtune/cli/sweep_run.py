@@ -91,6 +91,7 @@ def go_on(asked: SweepOptions, given: "Callable[[], Given]") -> None:
 def _run(make_plan: "Callable[[], SweepPlan]", asked: SweepOptions) -> None:
     """Plan a sweep and run it; meanwhile Ray starts."""
     from ecgtune.cli.progress import SweepProgress
+    from ecgtune.remote import shown, uri_of
 
     session = _session(asked)
     try:
@@ -110,7 +111,9 @@ def _run(make_plan: "Callable[[], SweepPlan]", asked: SweepOptions) -> None:
     finally:
         if session is not None:
             session.close()
-    stdout().print(str(outcome.folder.path), soft_wrap=True)
+    uri = uri_of(outcome.folder.path.parent)
+    place = str(outcome.folder.path) if uri is None else f"{shown(uri)}/{outcome.folder.name}"
+    stdout().print(place, soft_wrap=True)
     if outcome.interrupted:
         # Who submitted a job is told how to submit it again.
         if "RAY_JOB_CONFIG_JSON_ENV_VAR" not in os.environ:

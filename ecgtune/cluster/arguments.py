@@ -6,18 +6,19 @@ from pathlib import Path
 
 from ecgtune.cluster.parcel import SPACES
 from ecgtune.errors import InputError
+from ecgtune.remote import is_uri
 
 # Options of `ecgtune sweep` that name a place; `--pretext` may be a sweep's name instead.
 _PLACES = ("--data", "--results", "--pretext")
 
 
-def on_cluster(words: Sequence[str], *, name: str, results: Path, space: Path | None) -> list[str]:
+def on_cluster(words: Sequence[str], *, name: str, results: str, space: Path | None) -> list[str]:
     """The words after `ecgtune`, with absolute paths, a name, and the cluster's own address.
 
     Args:
         words: `sweep`, the stage, and its options as they were typed.
         name: of the sweep.
-        results: the folder that holds all sweeps.
+        results: the folder that holds all sweeps, or its URI.
         space: a search-space file that is sent with the job; None leaves the option as it is.
 
     Raises:
@@ -35,7 +36,7 @@ def on_cluster(words: Sequence[str], *, name: str, results: Path, space: Path | 
             made += [option, _absolute(option, value)]
     if space is not None:
         made += ["--space", f"{SPACES}/{space.name}"]
-    return [*made, "--name", name, "--results", _place(results), "--address", "auto"]
+    return [*made, "--name", name, "--results", place(results), "--address", "auto"]
 
 
 def _options(words: Sequence[str]) -> Iterator[tuple[str, str | None]]:
@@ -53,9 +54,9 @@ def _options(words: Sequence[str]) -> Iterator[tuple[str, str | None]]:
 
 def _absolute(option: str, value: str) -> str:
     is_place = option in _PLACES and (option != "--pretext" or Path(value).expanduser().exists())
-    return _place(Path(value)) if is_place else value
+    return place(value) if is_place else value
 
 
-def _place(path: Path) -> str:
-    """An absolute path; links stay, since the cluster has its own."""
-    return os.path.abspath(path.expanduser())  # noqa: PTH100 `resolve` follows links
+def place(given: str) -> str:
+    """An absolute path, or the URI that was given; links stay, since the cluster has its own."""
+    return given if is_uri(given) else os.path.abspath(Path(given).expanduser())  # noqa: PTH100 `resolve` follows links

@@ -151,7 +151,7 @@ class DatasetWriter:
         (self._folder / "labels.npy").write_bytes(buffer.getbuffer())
         rows = pd.DataFrame(self._rows, columns=list(COLUMNS))
         rows.to_csv(self._folder / "windows.csv", index=False)
-        fingerprint = _fingerprint(self._folder)
+        fingerprint = fingerprint_of(self._folder)
         write_json(
             self._folder / "dataset.json",
             {
@@ -229,7 +229,8 @@ def _refused(folder: Path, error: OSError) -> str:
     return f"{folder} cannot be read: {Path(str(error.filename)).name}: {error.strerror}."
 
 
-def _fingerprint(folder: Path) -> str:
+def fingerprint_of(folder: Path) -> str:
+    """SHA-256 over the windows, labels and rows that lie in a folder."""
     digest = hashlib.sha256()
     for name in ("windows.npy", "labels.npy", "windows.csv"):
         with (folder / name).open("rb") as file:

@@ -46,9 +46,9 @@ class SweepSettings:
             too; `cmaes` (Hansen 2016) for numbers that are always in play, others at random; `random`; `grid`,
             every point once.
         scheduler: `asha_promote` (Li et al. 2020) pauses all trials at a rung and goes on with the best; `asha` (Ray
-            Tune's form of it) stops those that lag behind; `pasha` (Bohdal et al. 2023) adds rungs only while they change the ranking;
-            `hyperband` (Li et al. 2018) runs brackets of `asha`; `median` (Golovin et al. 2017) stops what is below
-            the median; `none` lets all run to the end.
+            Tune's form of it) stops those that lag behind; `pasha` (Bohdal et al. 2023) adds rungs only while they
+            change the ranking; `hyperband` (Li et al. 2018) runs brackets of `asha`; `median` (Golovin et al. 2017)
+            stops what is below the median; `none` lets all run to the end.
         grace_period: epochs before a trial may be stopped or paused; a file that leaves it out means a fifth of
             `max_epochs`, which found the best of the recorded curves soonest (results/curves).
         reduction_factor: one trial in so many is kept at each rung; `median` and `none` have no rungs. A file that

@@ -13,10 +13,11 @@ from ecgtune.errors import InputError
 from ecgtune.files import folder_size, storage_errors
 from ecgtune.sweep.folder import SweepFolder
 from ecgtune.sweep.keeper import STATE
-from ecgtune.sweep.lock import driving, owner
+from ecgtune.sweep.lock import driving
 from ecgtune.sweep.promote import promoted
 from ecgtune.sweep.references import References
 from ecgtune.sweep.retention import KEEP, beyond, log, remove_weights
+from ecgtune.sweep.storage import cleaning, driver
 from ecgtune.training.removed import weights
 
 Kind: TypeAlias = Literal["weights", "state", "leftover", "lock", "sweep"]
@@ -80,9 +81,9 @@ def find(folder: SweepFolder, references: References, keep: int | None = None) -
     """
     content = folder.read()
     wanted = keep or content.get("resources", {}).get("keep") or KEEP
-    driver = owner(folder.lock)
-    if driver is not None:
-        return Cleaning(folder, wanted, (), f"it is being run by {driver}")
+    driving_it = driver(folder)
+    if driving_it is not None:
+        return Cleaning(folder, wanted, (), f"it is being run by {driving_it}")
     lock = (Item("lock", folder.lock, 0),) if folder.lock.exists() else ()
     items = (*_of_trials(folder, content, references, wanted), *_leftovers(folder), *lock)
     return Cleaning(folder, wanted, items)
@@ -100,9 +101,9 @@ def find_entirely(folders: Collection[SweepFolder], references: References) -> l
         folder.read()
         if folder.path.is_symlink():
             raise InputError(f"{folder.path} is a link: it is left alone. Remove it and what it leads to yourself.")
-        driver = owner(folder.lock)
-        if driver is not None:
-            raise InputError(f"{folder.name} is being run by {driver}. Stop it with Ctrl-C there first.")
+        driving_it = driver(folder)
+        if driving_it is not None:
+            raise InputError(f"{folder.name} is being run by {driving_it}. Stop it with Ctrl-C there first.")
         standing = sorted({reference.by.name for reference in references.to(folder) if reference.by not in going})
         if standing:
             raise InputError(
@@ -121,7 +122,7 @@ def clean(shown: Cleaning, references: References) -> Cleaning:
     """
     folder = shown.folder
     try:
-        with driving(folder.lock), storage_errors(folder.path):
+        with driving(folder.lock), cleaning(folder), storage_errors(folder.path):
             if any(item.kind == "sweep" for item in shown.items):
                 _remove_sweep(folder)
                 return shown

@@ -19,7 +19,8 @@ from ecgtune.sweep.plan import SweepPlan
 from ecgtune.sweep.record import SweepRecord
 from ecgtune.sweep.scheduler import ScheduledTrials
 from ecgtune.sweep.searcher import StudySearcher
-from ecgtune.sweep.shipping import shipped
+from ecgtune.sweep.shipping import fetched, shipped
+from ecgtune.sweep.storage import Storage
 from ecgtune.sweep.trainable import run_trial
 from ecgtune.sweep.visible import Newcomers
 
@@ -29,19 +30,20 @@ STATE_SECONDS = 5.0
 BLOCK_SECONDS = 1.0
 
 
-def drive(plan: SweepPlan, observer: SweepObserver, concurrency: int) -> tuple[bool, SweepRecord]:
+def drive(plan: SweepPlan, observer: SweepObserver, concurrency: int, storage: Storage) -> tuple[bool, SweepRecord]:
     """Run all trials on the Ray cluster that is connected.
 
     Args:
         plan: what to run.
         observer: is told what happens.
         concurrency: trials at once.
+        storage: where the sweep's files lie.
 
     Returns:
         Whether a signal ended the run early, and the record of it.
     """
     settings, resources = plan.space.settings, plan.resources
-    sweep = open_sweep(plan, observer, concurrency)
+    sweep = open_sweep(plan, observer, concurrency, storage)
     record, scheduler = sweep.record, sweep.scheduler
     newcomers = Newcomers(plan.folder.path.parent, plan.reads, observer.note)
     # A local machine stays as it is; the nodes of a cluster come and go.
@@ -53,7 +55,7 @@ def drive(plan: SweepPlan, observer: SweepObserver, concurrency: int) -> tuple[b
     threads = resources.cpus_per_trial or 1
     trainable = tune.with_parameters(
         run_trial,
-        job=shipped(plan.job) if resources.ship_data else plan.job,
+        job=shipped(plan.job) if resources.ship_data else fetched(plan.job),
         sweep=str(plan.folder.path.resolve()),
         metric=settings.metric,
         mode=settings.mode,
@@ -63,6 +65,7 @@ def drive(plan: SweepPlan, observer: SweepObserver, concurrency: int) -> tuple[b
         may_pause=scheduler.pauses,
         block_seconds=BLOCK_SECONDS,
         state_seconds=STATE_SECONDS,
+        trials=storage.trials,
     )
     where: dict[str, Any] = {"bundle_label_selector": [dict(resources.labels)]} if resources.labels else {}
     needs = tune.PlacementGroupFactory([{"CPU": threads, "GPU": resources.gpus_per_trial, **resources.custom}], **where)

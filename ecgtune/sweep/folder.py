@@ -11,6 +11,7 @@ import tomli_w
 
 from ecgtune.errors import InputError
 from ecgtune.files import write_text
+from ecgtune.sweep.mirror import bring_model, refreshed
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -89,21 +90,44 @@ class SweepFolder:
 
 
 def sweep_folder(results: Path, name: str) -> SweepFolder:
-    """The folder of the sweep `name` in `results`.
+    """The folder of the sweep `name` in `results`; where those stand for a URI, it is brought here first.
 
     Raises:
         InputError: the name could lead out of the results folder, or is awkward on a file system.
+        RemoteError: the store at the URI refused.
     """
-    if not _NAME.fullmatch(name) or ".." in name:
+    require_name(name)
+    refreshed(results, [name])
+    return SweepFolder(results / name)
+
+
+def require_name(name: str) -> None:
+    """Check that a text can name a sweep.
+
+    Raises:
+        InputError: it could lead out of the results folder, or is awkward on a file system.
+    """
+    if not is_name(name):
         raise InputError(
             f"{name!r} cannot name a sweep. Use up to 100 letters, digits, dots, dashes and underscores, "
             "beginning with a letter or digit, without two dots in a row."
         )
-    return SweepFolder(results / name)
+
+
+def is_name(text: str) -> bool:
+    """Whether a text can name a sweep."""
+    return _NAME.fullmatch(text) is not None and ".." not in text
 
 
 def sweeps(results: Path) -> Iterator[SweepFolder]:
-    """The sweeps in a results folder, the oldest first; what cannot be read as one is passed over."""
+    """The sweeps in a results folder, the oldest first; what cannot be read as one is passed over.
+
+    Where the folder stands for a URI, they are brought here first.
+
+    Raises:
+        RemoteError: the store at the URI refused.
+    """
+    refreshed(results)
     found = []
     for path in results.iterdir() if results.is_dir() else ():
         folder = SweepFolder(path)
@@ -130,15 +154,18 @@ def find_pretext_model(results: Path, wanted: str | None) -> Path:
             content = folder.read()
             finished = content.get("state") == "finished" and (folder.best / "model.json").is_file()
             if finished and content["sweep"]["stage"] == "pretext":
+                bring_model(results, folder.best)
                 return folder.best
         raise InputError(
             f"{results} has no finished pretext sweep. Run `ecgtune sweep pretext` first, or name one with --pretext."
         )
     candidates = [Path(wanted), Path(wanted) / "best"]
-    if _NAME.fullmatch(wanted):
+    if is_name(wanted):
+        refreshed(results, [wanted])
         candidates.append(results / wanted / "best")
     for candidate in candidates:
         if (candidate / "model.json").is_file():
+            bring_model(results, candidate)
             return candidate
     known = ", ".join(folder.name for folder in sweeps(results)) or "none"
     raise InputError(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ecgtune.remote import RemoteError
 from ecgtune.sweep.folder import SweepFolder
 from ecgtune.sweep.promote import ModelMissingError, promote, promoted
 from ecgtune.sweep.tensorboard import SweepBoard
@@ -29,11 +30,19 @@ class Leader:
         classes: names of the classes of the confusion matrix.
         mode: whether a score is to be small or large.
         tell: is told of a model that is missing.
+        fetch: has a trial's model here, should it lie elsewhere.
     """
 
     def __init__(
-        self, folder: SweepFolder, board: SweepBoard, classes: tuple[str, ...], mode: Mode, tell: Callable[[str], None]
+        self,
+        folder: SweepFolder,
+        board: SweepBoard,
+        classes: tuple[str, ...],
+        mode: Mode,
+        tell: Callable[[str], None],
+        fetch: Callable[[str, str], None] = lambda _trial, _part: None,
     ) -> None:
+        self._fetch = fetch
         self._folder, self._board, self._classes, self._mode, self._tell = folder, board, classes, mode, tell
         self._confusion: list[list[int]] | None = None
         self._promoted: Winner | None = None
@@ -54,8 +63,9 @@ class Leader:
         if self.winner is None or self.winner == self._promoted:
             return
         try:
+            self._fetch(self.winner.trial_id, "best")
             promote(self._folder, self.winner.trial_id, self.winner.epoch)
-        except ModelMissingError as error:
+        except (ModelMissingError, RemoteError) as error:
             self._tell(str(error))
             return
         self._promoted = self.winner

@@ -82,12 +82,13 @@ def owner(lock: Path) -> Owner | None:
 def _believed(lock: Path) -> Owner | None:
     """Who says to drive the sweep, on a file system without locks; a process of this machine that is gone does not."""
     found = _read(lock)
-    if found is None or (found.host == socket.gethostname() and not _alive(found.pid)):
+    if found is None or (found.host == socket.gethostname() and not alive(found.pid)):
         return None
     return found
 
 
-def _alive(pid: int) -> bool:
+def alive(pid: int) -> bool:
+    """Whether a process of this machine is there."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -9,6 +9,7 @@ from ecgtune.sweep.plan import SweepPlan
 from ecgtune.sweep.record import SweepRecord
 from ecgtune.sweep.retention import KEEP
 from ecgtune.sweep.schedulers import SCHEDULERS, Once, Scheduler
+from ecgtune.sweep.storage import Storage
 from ecgtune.sweep.study import SweepStudy
 from ecgtune.sweep.tensorboard import SweepBoard
 
@@ -30,13 +31,14 @@ class OpenSweep:
     sign: float
 
 
-def open_sweep(plan: SweepPlan, observer: SweepObserver, concurrency: int) -> OpenSweep:
+def open_sweep(plan: SweepPlan, observer: SweepObserver, concurrency: int, storage: Storage | None = None) -> OpenSweep:
     """Take up a sweep where its files say it is.
 
     Args:
         plan: what to run.
         observer: is told what happens.
         concurrency: trials at once.
+        storage: where the sweep's files lie; None means in its folder.
     """
     folder, space, settings = plan.folder, plan.space, plan.space.settings
     study = SweepStudy(folder.study, space, num_samples=settings.num_samples, seed=settings.seed, winners=plan.winners)
@@ -51,6 +53,7 @@ def open_sweep(plan: SweepPlan, observer: SweepObserver, concurrency: int) -> Op
         classes=plan.job.classes,
         max_epochs=plan.job.max_epochs,
         keep=plan.resources.keep or KEEP,
+        storage=storage,
     )
     finished = record.restore()
     if finished:

@@ -8,8 +8,9 @@ from typing import Any
 
 from ecgtune.files import folder_size
 from ecgtune.sweep.folder import SweepFolder
-from ecgtune.sweep.lock import Owner, owner
+from ecgtune.sweep.lock import Owner
 from ecgtune.sweep.resuming import read_epochs
+from ecgtune.sweep.storage import driver
 from ecgtune.sweep.trial import better
 
 
@@ -85,21 +86,21 @@ def overview(folder: SweepFolder) -> SweepOverview:
     """
     content = folder.read()
     settings, job = content["sweep"], content["job"]
-    driver = owner(folder.lock)
+    driving = driver(folder)
     rows = _trials(folder)
     epochs: dict[str, list[dict[str, str]]] = {}
     for row in read_epochs(folder.epochs_table):
         epochs.setdefault(row["trial_id"], []).append(row)
     state = str(content.get("state", "interrupted"))
-    if state == "running" and driver is None:
+    if state == "running" and driving is None:
         state = "interrupted"  # its driver died
-    elif driver is not None:
+    elif driving is not None:
         state = "running"
     return SweepOverview(
         name=folder.name,
         stage=settings["stage"],
         state=state,
-        owner=driver,
+        owner=driving,
         created=str(content["created"]),
         address=content.get("resources", {}).get("address"),
         metric=settings["metric"],

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ecgtune.data.remote_data import downloaded
+from ecgtune.remote import is_uri, uri_of
 from ecgtune.sweep.folder import SweepFolder
 
 # The entries of a job that hold a path, or several.
@@ -14,8 +16,11 @@ JOB_PATHS = ("data", "model")
 def portable(path: str | Path, folder: SweepFolder) -> str:
     """A path as it is written: relative to the sweep's folder where both lie in the project, else absolute.
 
-    The project is the folder that holds the results folder.
+    The project is the folder that holds the results folder. What stands here for something at a URI is written as that.
     """
+    uri = uri_of(Path(path))
+    if uri is not None:
+        return uri
     absolute = Path(path).resolve()
     project = folder.path.resolve().parent.parent
     if project in absolute.parents:
@@ -24,7 +29,14 @@ def portable(path: str | Path, folder: SweepFolder) -> str:
 
 
 def located(text: str, folder: SweepFolder) -> str:
-    """The absolute path that `portable` wrote."""
+    """The absolute path that `portable` wrote; data at a URI are downloaded.
+
+    Raises:
+        DataError: there are none.
+        RemoteError: the store refused.
+    """
+    if is_uri(text):
+        return str(downloaded(text).resolve())
     return str((folder.path / text).resolve())
 
 

@@ -25,7 +25,8 @@ class Resources:
         gpus_per_trial: may be a fraction.
         max_concurrent: trials at once; None means as many as fit.
         convolution: how convolutions are computed: a path's name or `auto`; None asks the environment.
-        keep: how many trials that have ended or wait keep their models; None means what the sweep had before, or the default.
+        keep: how many trials that have ended or wait keep their models; None means what the sweep had before, or the
+            default.
         custom: amounts of a cluster's own resources that a trial needs, by name.
         ship_data: whether data go through the cluster's object store instead of a path that all nodes see.
         labels: that a node of the cluster must have to run trials, by key.

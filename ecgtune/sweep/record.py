@@ -19,13 +19,13 @@ from ecgtune.sweep.keeper import STATE
 from ecgtune.sweep.leader import Leader, Winner
 from ecgtune.sweep.resuming import kept_rows, metrics_of, read_seconds
 from ecgtune.sweep.retention import KEEP, Retention
-from ecgtune.sweep.shortage import note_shortage
+from ecgtune.sweep.shortage import MEMORY, note_shortage
+from ecgtune.sweep.storage import LocalStorage, Storage
 from ecgtune.sweep.study import SweepStudy
 from ecgtune.sweep.tables import EpochsTable, TrialsTable
 from ecgtune.sweep.tensorboard import SweepBoard
 from ecgtune.sweep.trial import Trial
 from ecgtune.sweep.waiting import WaitingTrials
-from ecgtune.training.state import drop_state
 
 
 class SweepRecord:
@@ -40,6 +40,7 @@ class SweepRecord:
         classes: names of the classes of the confusion matrix.
         max_epochs: the most epochs that a trial may run.
         keep: how many trials that have ended keep their models.
+        storage: where the trials' files lie; None means in the folder.
     """
 
     def __init__(
@@ -53,7 +54,9 @@ class SweepRecord:
         classes: tuple[str, ...],
         max_epochs: int,
         keep: int = KEEP,
+        storage: Storage | None = None,
     ) -> None:
+        self._storage: Storage = storage or LocalStorage(folder)
         self._folder = folder
         self._space = space
         self._study = study
@@ -63,9 +66,9 @@ class SweepRecord:
         self._epochs = EpochsTable(folder.epochs_table)
         names = [*(parameter.name for parameter in space.parameters), *space.fixed]
         self._table = TrialsTable(folder.trials_table, names)
-        self._retention = Retention(folder, keep=keep, mode=space.settings.mode)
-        self._waiting = WaitingTrials(folder, space.settings.mode)
-        self._leader = Leader(folder, board, classes, space.settings.mode, observer.note)
+        self._retention = Retention(folder, keep=keep, mode=space.settings.mode, remove=self._storage.remove_weights)
+        self._waiting = WaitingTrials(folder, space.settings.mode, self._storage.drop_state)
+        self._leader = Leader(folder, board, classes, space.settings.mode, observer.note, self._storage.fetch)
         self._failing_start = FailingStart()
         self._ends: dict[str, tuple[str, str]] = {}
         self._pausing: set[str] = set()
@@ -118,6 +121,9 @@ class SweepRecord:
         took = read_seconds(self._folder.trials_table)
         stored = {each.trial_id: each for each in self._study.stored()}
         trials = {each: Trial(each, stored[each].parameters, settings.metric, settings.mode) for each in stored}
+        for each in stored.values():
+            if each.state == "RUNNING":
+                self._storage.fetch(each.trial_id, STATE)
         rows = kept_rows(self._folder, list(stored.values()))
         seconds = dict.fromkeys(stored, 0.0)
         for row in rows:
@@ -140,7 +146,7 @@ class SweepRecord:
         self._failing_start.restored(finished)
         # The driver may have died between a trial's end and what was to follow from it.
         for trial in finished:
-            drop_state(self._folder.trial(trial.trial_id) / STATE)
+            self._storage.drop_state(trial.trial_id)
         self._retain(finished)
         return finished
 
@@ -160,6 +166,7 @@ class SweepRecord:
             self._board.start(trial_id, parameters)
         self._waiting.remove(trial_id)
         self._retention.woken(trial_id)
+        self._storage.woken(trial_id)
         trial.begin()
         self._write_table()
         self._observer.trial_started(self.view(trial))
@@ -195,7 +202,9 @@ class SweepRecord:
     def lost_worker(self, trial_id: str, short_of_memory: str) -> None:
         """A trial's worker died, and another one goes on; where memory was short, with half the micro-batch."""
         if short_of_memory:
+            self._storage.fetch(trial_id, MEMORY)
             note_shortage(self._folder.trial(trial_id), short_of_memory)
+            self._storage.share(trial_id, MEMORY)
         self._observer.note(f"trial {trial_id} lost its worker; another one goes on from its last state.")
 
     def will_end(self, trial_id: str, reason: str, message: str = "") -> None:
@@ -243,6 +252,7 @@ class SweepRecord:
             return
         self._end(trial, broken)
         self._write_table()
+        self._storage.hurry()
         self._failing_start.see(trial)
 
     def promote(self) -> None:
@@ -270,7 +280,7 @@ class SweepRecord:
         self._epochs.sync()
         self._study.finish(trial_id, trial.state, trial.reason, trial.best_score)
         self._waiting.remove(trial_id)
-        drop_state(self._folder.trial(trial_id) / STATE)
+        self._storage.drop_state(trial_id)
         if trial_id not in self._resumed:
             self._board.end(trial_id, trial.state)
         if self.winner is not None and self.winner.trial_id == trial_id:

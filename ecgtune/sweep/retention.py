@@ -7,9 +7,10 @@ predictions of all.
 """
 
 from bisect import insort
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from ecgtune.errors import StorageError
@@ -50,16 +51,26 @@ class Retention:
         folder: of the sweep.
         keep: how many trials that have ended or are paused keep their weights, 1 or more.
         mode: whether a score is to be small or large.
+        remove: removes the weights of a trial; None takes them from the folder.
     """
 
-    def __init__(self, folder: SweepFolder, *, keep: int, mode: Mode) -> None:
+    def __init__(
+        self,
+        folder: SweepFolder,
+        *,
+        keep: int,
+        mode: Mode,
+        remove: "Callable[[str, int], Removed] | None" = None,
+    ) -> None:
         self._folder = folder
+        self._remove = remove or partial(remove_weights, folder)
         self._keep = keep
         self._mode: Mode = mode
         self._references = References(folder.path.parent)
         self._best: list[tuple[tuple[float, int], str]] = []
         # Beyond the best, and yet kept: the winner of a tie, and what something refers to.
         self._spared: set[str] = set()
+        self._gone: set[str] = set()
 
     def resting(self, scores: Mapping[str, float | None], winner: str | None) -> list[Removed]:
         """Take in trials that have ended or are paused, and remove what is then beyond the K best.
@@ -72,7 +83,7 @@ class Retention:
             StorageError: the disk refused.
         """
         for trial_id, score in scores.items():
-            self.woken(trial_id)
+            self._forget(trial_id)
             if score is None:
                 self._spared.add(trial_id)
                 continue
@@ -80,17 +91,22 @@ class Retention:
             if len(self._best) > self._keep:
                 self._spared.add(self._best.pop()[1])
         # A trial that was paused may have lost its weights then.
-        self._spared = {each for each in self._spared if any(weights(self._folder.trial(each) / "best"))}
+        self._spared -= self._gone
         candidates = self._spared - {winner}
         if not candidates:
             return []
         candidates -= self._references.trials(self._folder)
         self._spared -= candidates
-        removed = [remove_weights(self._folder, trial_id, self._keep) for trial_id in sorted(candidates)]
+        self._gone |= candidates
+        removed = [self._remove(trial_id, self._keep) for trial_id in sorted(candidates)]
         return [one for one in removed if one.size]
 
     def woken(self, trial_id: str) -> None:
         """A paused trial goes on: its model is left alone."""
+        self._forget(trial_id)
+        self._gone.discard(trial_id)
+
+    def _forget(self, trial_id: str) -> None:
         self._best = [entry for entry in self._best if entry[1] != trial_id]
         self._spared.discard(trial_id)
 
@@ -106,16 +122,9 @@ def remove_weights(folder: SweepFolder, trial_id: str, keep: int) -> Removed:
     size = sum(map(_size, files))
     if not files:
         return Removed(trial_id, 0)
-    why = f"trial {trial_id} is not among the {keep} best" if keep > 1 else f"trial {trial_id} is not the best"
 
     def tell() -> None:
-        when = datetime.now(UTC).isoformat(timespec="seconds")
-        leave_note(
-            model,
-            f"its weights were removed on {when}, because {why} of sweep {folder.name}. Choose {folder.best} or "
-            "another trial's model; `ecgtune sweep ... --keep K` keeps the models of more trials.",
-        )
-        log(folder, [model], size, f"weights: {why}")
+        tell_removed(folder, trial_id, keep, size)
 
     with storage_errors(folder.path):
         told = True
@@ -130,6 +139,19 @@ def remove_weights(folder: SweepFolder, trial_id: str, keep: int) -> Removed:
         if not told:
             tell()  # the disk was full, and now has room
     return Removed(trial_id, size)
+
+
+def tell_removed(folder: SweepFolder, trial_id: str, keep: int, size: int) -> None:
+    """Say in a trial's folder and in the log that its weights, of so many bytes, are gone."""
+    why = f"trial {trial_id} is not among the {keep} best" if keep > 1 else f"trial {trial_id} is not the best"
+    when = datetime.now(UTC).isoformat(timespec="seconds")
+    model = folder.trial(trial_id) / "best"
+    leave_note(
+        model,
+        f"its weights were removed on {when}, because {why} of sweep {folder.name}. Choose {folder.best} or "
+        "another trial's model; `ecgtune sweep ... --keep K` keeps the models of more trials.",
+    )
+    log(folder, [model], size, f"weights: {why}")
 
 
 def log(folder: SweepFolder, what: Iterable[Path], size: int, why: str) -> None:

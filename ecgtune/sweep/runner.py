@@ -13,6 +13,7 @@ from ecgtune.sweep.lock import driving
 from ecgtune.sweep.nodes import Node, nodes, places, spare_cpus
 from ecgtune.sweep.plan import Resources, SweepPlan, definition
 from ecgtune.sweep.resuming import require_same
+from ecgtune.sweep.storage import Storage, storage_of
 from ecgtune.sweep.trial import Trial
 from ecgtune.sweep.visible import require_visible
 
@@ -58,15 +59,18 @@ def run_sweep(
         EcgtuneError: no trial finished an epoch.
     """
     folder = plan.folder
-    with driving(folder.lock):
+    storage = storage_of(folder)
+    with driving(folder.lock), storage.driving(observer.note):
         if resume:
             require_same(folder, plan)
         else:
             _require_free(folder, overwrite=overwrite)
-        return _run(plan, observer, session, resume=resume)
+        return _run(plan, observer, session, storage, resume=resume)
 
 
-def _run(plan: SweepPlan, observer: SweepObserver, session: RaySession | None, *, resume: bool) -> SweepOutcome:
+def _run(
+    plan: SweepPlan, observer: SweepObserver, session: RaySession | None, storage: Storage, *, resume: bool
+) -> SweepOutcome:
     folder = plan.folder
     for note in plan.notes:
         observer.note(note)
@@ -90,8 +94,9 @@ def _run(plan: SweepPlan, observer: SweepObserver, session: RaySession | None, *
             content["resumed"] = [*before.get("resumed", []), plan.command]
         else:
             _clear(folder)
+            storage.clear()
         folder.write({**content, "state": "running"})
-        interrupted, record = drive(plan, observer, concurrency)
+        interrupted, record = drive(plan, observer, concurrency, storage)
     folder.write({**content, "state": "interrupted" if interrupted else "finished"})
     observer.sweep_finished(interrupted=interrupted)
     trials = tuple(record.trials.values())

@@ -1,30 +1,119 @@
-"""Data that travel through Ray's object store: once to each node, and shared there by all of its trials."""
+"""Data that no path leads to on all nodes: sent through Ray's object store, or downloaded by each node from a URI.
+
+Either way once to each node, and shared there by all of its trials.
+"""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, cast
 
 import numpy as np
 
 from ecgtune.config import Scalar
+from ecgtune.data.remote_data import downloaded
 from ecgtune.data.store import WindowDataset, load_dataset, mount
+from ecgtune.errors import DataError
+from ecgtune.remote import Remote, uri_of
 from ecgtune.sweep.job import Job
+from ecgtune.sweep.mirror import SweepMirror, mirror_folder, pulling
 from ecgtune.training.result import EpochResult
+
+
+class Cargo(Protocol):
+    """A data set on its way to a worker."""
+
+    def unpack(self) -> WindowDataset:
+        """The data set, whose folder is that of the driver and need not exist here."""
+        ...
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """A data set in the object store.
+
+    Args:
+        windows: a reference to them.
+        rest: a reference to the data set without them.
+    """
+
+    windows: Any
+    rest: Any
+
+    def unpack(self) -> WindowDataset:
+        """See `Cargo`."""
+        import ray
+
+        return replace(cast(WindowDataset, ray.get(self.rest)), windows=ray.get(self.windows))
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """A data set at a URI.
+
+    Args:
+        folder: the driver's.
+        uri: where each node downloads it from.
+        fingerprint: that it had when the sweep was planned.
+    """
+
+    folder: str
+    uri: str
+    fingerprint: str
+
+    def unpack(self) -> WindowDataset:
+        """See `Cargo`.
+
+        Raises:
+            DataError: it has been replaced since.
+        """
+        dataset = load_dataset(downloaded(self.uri))
+        if dataset.fingerprint != self.fingerprint:
+            raise DataError(f"{self.uri} holds other data than when the sweep was begun. Put the old ones back.")
+        return replace(dataset, folder=Path(self.folder))
+
+
+@dataclass(frozen=True)
+class FetchedModel:
+    """A pretext model in a results folder that lies at a URI.
+
+    Args:
+        uri: of the results folder.
+        sweep: the name of the model's sweep.
+        below: the model's folder in that of the sweep.
+    """
+
+    uri: str
+    sweep: str
+    below: str
+
+    def unpack(self) -> Path:
+        """The model's folder here, once for all trials of a node.
+
+        Raises:
+            RemoteError: the store refused.
+        """
+        folder = mirror_folder(self.uri) / self.sweep
+        with pulling(folder):
+            if not (folder / self.below / "model.json").is_file():
+                SweepMirror(folder, Remote(self.uri)).fetch(self.below)
+        return folder / self.below
 
 
 @dataclass(frozen=True)
 class ShippedJob:
-    """A job whose data a worker takes from the object store instead of the disk.
+    """A job whose data a worker gets in another way than by their paths.
 
     Args:
         inner: the job.
-        cargo: for each data set a reference to its windows and one to the rest.
+        cargo: data sets, and what a worker does to have them.
+        model: what a worker does to have the pretext model; None where its path leads there.
     """
 
     inner: Job
-    cargo: tuple[tuple[Any, Any], ...]
+    cargo: tuple[Cargo, ...]
+    model: FetchedModel | None = None
 
     def epochs(
         self, parameters: Mapping[str, Scalar], device: str, resume: dict[str, Any] | None, *, halved: bool = False
@@ -62,11 +151,10 @@ class ShippedJob:
     @cached_property
     def _unpacked(self) -> Job:
         """The job, in a process that has its data: the windows lie in memory that all of the node's trials share."""
-        import ray
-
-        for windows, rest in self.cargo:
-            dataset: WindowDataset = ray.get(rest)
-            mount(replace(dataset, windows=ray.get(windows)))
+        for each in self.cargo:
+            mount(each.unpack())
+        if self.model is not None:
+            return cast(Job, replace(cast(Any, self.inner), model=str(self.model.unpack())))
         return self.inner
 
 
@@ -82,5 +170,27 @@ def shipped(job: Job) -> ShippedJob:
     for folder in job.folders:
         dataset = load_dataset(Path(folder))
         rest = replace(dataset, windows=np.empty((0, 0), dtype=np.float32))
-        cargo.append((ray.put(np.asarray(dataset.windows)), ray.put(rest)))
-    return ShippedJob(job, tuple(cargo))
+        cargo.append(Shipped(ray.put(np.asarray(dataset.windows)), ray.put(rest)))
+    return ShippedJob(job, tuple(cargo), _model(job))
+
+
+def fetched(job: Job) -> Job:
+    """A job whose data and model each node downloads, where they lie at URIs; the same job where they do not."""
+    model = _model(job)
+    cargo = []
+    for folder in job.folders:
+        uri = uri_of(Path(folder))
+        if uri is not None:
+            cargo.append(Fetched(folder, uri, load_dataset(Path(folder)).fingerprint))
+    return ShippedJob(job, tuple(cargo), model) if cargo or model else job
+
+
+def _model(job: Job) -> FetchedModel | None:
+    """The model that a job stands on, where that lies at a URI."""
+    model = getattr(job, "model", None)
+    for results in Path(model).parents if model else ():
+        uri = uri_of(results)
+        if uri is not None:
+            sweep, *below = Path(str(model)).relative_to(results).parts
+            return FetchedModel(uri, sweep, "/".join(below))
+    return None

@@ -10,6 +10,7 @@ from ecgtune.files import write_text
 
 # The try with the micro-batch as it should be, and the one with half of it.
 TRIES = 2
+MEMORY = "memory.txt"
 
 
 def note_shortage(trial: Path, message: str) -> int:
@@ -35,4 +36,4 @@ def _lines(trial: Path) -> list[str]:
 
 
 def _file(trial: Path) -> Path:
-    return trial / "memory.txt"
+    return trial / MEMORY

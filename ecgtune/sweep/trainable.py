@@ -14,11 +14,11 @@ from ray import tune
 from ecgtune.errors import StorageError
 from ecgtune.files import write_text
 from ecgtune.sweep.block import Block, EpochReport
-from ecgtune.sweep.folder import SweepFolder
 from ecgtune.sweep.job import Job
 from ecgtune.sweep.keeper import Keeper
 from ecgtune.sweep.shortage import TRIES, last_shortage, note_shortage, shortages
 from ecgtune.sweep.trial import Mode
+from ecgtune.sweep.trial_store import LocalTrials, TrialStore
 from ecgtune.training.collapse import CollapseWatch
 from ecgtune.training.result import EpochResult
 
@@ -36,6 +36,7 @@ def run_trial(
     may_pause: bool,
     block_seconds: float,
     state_seconds: float,
+    trials: TrialStore | None = None,
 ) -> None:
     """Train one configuration, or go on where another worker left it.
 
@@ -51,21 +52,30 @@ def run_trial(
         may_pause: whether the scheduler pauses trials, so that each milestone needs a state.
         block_seconds: epochs are reported at least this often.
         state_seconds: the resumable state is written at most this often, milestones left aside.
+        trials: where the trial's files lie; None means in the sweep's folder.
     """
     trial_id, parameters = config["trial_id"], json.loads(config["parameters"])
-    folder = SweepFolder(Path(sweep)).trial(trial_id)
+    trials = trials or LocalTrials(Path(sweep))
     origin = {"name": Path(sweep).name, "trial": trial_id}
     torch.set_num_threads(threads)
     block = Block({*milestones, job.max_epochs}, block_seconds)
 
+    told: list[EpochReport] = []
+
     def report(failure: str = "", message: str = "") -> None:
-        tune.report(_report(block.take(), metric, failure, message))
+        trials.keep(trial_id)
+        epochs = block.take()
+        if trials.may_forget:
+            told.extend(epochs)
+        tune.report(_report(epochs, metric, failure, message))
 
     def train() -> tuple[str, str]:
         """Train to the end; gives why it ended before, if it did."""
         keeper = Keeper(folder, metric, mode, lambda best: job.save(folder / "best", parameters, best, origin))
         if keeper.untold or keeper.warning:
             tune.report(_report(keeper.untold, metric, warning=keeper.warning))
+        if trials.may_forget:
+            told[:] = keeper.untold
         watch = CollapseWatch(job.symptom, keeper.collapse)
         try:
             for result in job.epochs(parameters, device, keeper.resume, halved=shortages(folder) > 0):
@@ -80,19 +90,22 @@ def run_trial(
                     # The model first: whatever epoch the driver knows to be a trial's best, its model is on disk.
                     keeper.save_best()
                     if keeper.seconds_since_state >= state_seconds or (may_pause and result.epoch in milestones):
-                        keeper.keep_state(result, block.epochs, watch.memory)
+                        keeper.keep_state(result, [*told, *block.epochs], watch.memory)
                     report()
         finally:
             keeper.save_best()
         return "", ""
 
     try:
+        folder = trials.take_up(trial_id, config["parameters"])
         failure, message = _twice(train, folder, report)
+        if failure == "error":
+            message += f" (see {trials.place(trial_id, 'error.txt')})"
         if failure or block.epochs:
             report(failure, message)
     except StorageError as error:
         block.take()
-        report("storage", str(error))
+        tune.report(_report([], metric, "storage", str(error)))
 
 
 def _twice(train: Callable[[], tuple[str, str]], folder: Path, report: Callable[[], None]) -> tuple[str, str]:
@@ -106,7 +119,7 @@ def _twice(train: Callable[[], tuple[str, str]], folder: Path, report: Callable[
             short = _one_line(error)
         except Exception as error:
             write_text(folder / "error.txt", traceback.format_exc())
-            return "error", f"{_one_line(error)} (see {folder / 'error.txt'})"
+            return "error", _one_line(error)
         # Here the handler is left, whose traceback holds on to what filled the memory.
         if note_shortage(folder, short) < TRIES:
             report()

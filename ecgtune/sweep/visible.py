@@ -1,15 +1,18 @@
 """Whether every node of a cluster has what a trial needs: this package, the data, and the results folder."""
 
 import hashlib
+import json
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from ecgtune import __version__
+from ecgtune.data.store import load_dataset
 from ecgtune.errors import EcgtuneError, InputError
 from ecgtune.files import storage_errors
+from ecgtune.remote import Remote, is_uri, shown, uri_of
 from ecgtune.sweep.nodes import Node, nodes
 
 # Seconds in which a node has to answer: it may have to start a worker, and to wake a network drive.
@@ -31,18 +34,24 @@ def require_visible(results: Path, folders: Sequence[Path], machines: Sequence[N
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-    wanted = {str(folder.resolve()): contents(folder) for folder in folders}
+    # What is at a URI a node can reach, or it cannot; models there lie in the results.
+    reached = {uri: load_dataset(folder).fingerprint for folder in folders if (uri := uri_of(folder)) is not None}
+    paths = (folder for folder in folders if uri_of(folder) is None and not _below_uri(folder))
+    wanted = {str(folder.resolve()): contents(folder) for folder in paths}
     asked = nodes() if machines is None else machines
+    uri = uri_of(results)
     mark = results.resolve() / f".seen-{uuid4().hex}"
     with storage_errors(results):
         results.mkdir(parents=True, exist_ok=True)
         mark.touch()
+    place = str(mark) if uri is None else uri
     try:
         answers: dict[Any, Node] = {}
         for node in asked:
             there = NodeAffinitySchedulingStrategy(node.node_id, soft=False)
             look: Any = ray.remote(_look)
-            answers[look.options(num_cpus=0, scheduling_strategy=there, max_retries=0).remote(str(mark), wanted)] = node
+            looking = look.options(num_cpus=0, scheduling_strategy=there, max_retries=0)
+            answers[looking.remote(place, wanted, reached)] = node
         done, late = ray.wait(list(answers), num_returns=len(answers), timeout=_PATIENCE)
         lacks = [f"{answers[each].name} did not answer within {_PATIENCE:g} s" for each in late]
         lacks += [f"{answers[each].name} {lack}" for each in done for lack in _answer(each)]
@@ -53,7 +62,7 @@ def require_visible(results: Path, folders: Sequence[Path], machines: Sequence[N
             f"{len(lacks)} things are missing on the cluster's nodes:\n"
             + "\n".join(f"  - {lack}" for lack in sorted(lacks))
             + "\nAll nodes have to see the data and the results folder under the paths that they have here (NFS or the "
-            "like). Data alone can be sent along with --ship-data."
+            "like), and to reach what lies at URIs. Data alone can be sent along with --ship-data."
         )
 
 
@@ -92,12 +101,20 @@ def contents(folder: Path) -> dict[str, str]:
     return found
 
 
-def _look(mark: str, wanted: dict[str, dict[str, str]]) -> list[str]:
-    """What the node that runs this lacks."""
+def _look(mark: str, wanted: dict[str, dict[str, str]], reached: Mapping[str, str] | None = None) -> list[str]:
+    """What the node that runs this lacks.
+
+    Args:
+        mark: a file in the results folder, or the URI of that folder.
+        wanted: folders with their contents.
+        reached: URIs of data sets with their fingerprints.
+    """
     from ecgtune import __version__ as version
 
     lacks = [] if version == __version__ else [f"has ecgtune {version}, and here is {__version__}"]
-    if not Path(mark).exists():
+    if is_uri(mark):
+        lacks += _unreached(mark)
+    elif not Path(mark).exists():
         lacks.append(f"does not see the results folder {Path(mark).parent}")
     else:
         try:
@@ -106,6 +123,16 @@ def _look(mark: str, wanted: dict[str, dict[str, str]]) -> list[str]:
             beside.unlink()
         except OSError as error:
             lacks.append(f"cannot write to the results folder {Path(mark).parent} ({error.strerror})")
+    for uri, fingerprint in (reached or {}).items():
+        try:
+            found = json.loads(Remote(uri).read("dataset.json") or b"{}").get("fingerprint")
+        except (EcgtuneError, ValueError) as error:
+            lacks.append(f"cannot read the data: {error}")
+        else:
+            if found is None:
+                lacks.append(f"finds no data at {shown(uri)}")
+            elif found != fingerprint:
+                lacks.append(f"finds other data than this machine at {shown(uri)}")
     for folder, expected in wanted.items():
         try:
             if contents(Path(folder)) != expected:
@@ -113,6 +140,23 @@ def _look(mark: str, wanted: dict[str, dict[str, str]]) -> list[str]:
         except OSError as error:
             lacks.append(f"does not see {folder} ({error.strerror})")
     return lacks
+
+
+def _unreached(results: str) -> list[str]:
+    """Why results cannot be written at a URI from here, if they cannot."""
+    name = f".seen-{uuid4().hex}"
+    try:
+        remote = Remote(results)
+        remote.write(name, b"")
+        remote.remove(name)
+    except EcgtuneError as error:
+        return [f"cannot write the results: {error}"]
+    return []
+
+
+def _below_uri(folder: Path) -> bool:
+    """Whether a folder lies in a results folder that stands for a URI."""
+    return any(uri_of(parent) is not None for parent in folder.resolve().parents)
 
 
 def _answer(reference: Any) -> list[str]:

@@ -5,6 +5,7 @@ of all paused trials would fill the disk; epochs repeated by the odd trial that 
 """
 
 from bisect import insort
+from collections.abc import Callable
 
 from ecgtune.sweep.folder import SweepFolder
 from ecgtune.sweep.keeper import STATE
@@ -21,10 +22,12 @@ class WaitingTrials:
     Args:
         folder: of the sweep.
         mode: whether a score is to be small or large.
+        drop: removes the states of a trial; None takes them from the folder.
     """
 
-    def __init__(self, folder: SweepFolder, mode: Mode) -> None:
+    def __init__(self, folder: SweepFolder, mode: Mode, drop: Callable[[str], None] | None = None) -> None:
         self._folder = folder
+        self._drop = drop or (lambda trial_id: drop_state(folder.trial(trial_id) / STATE))
         self._mode: Mode = mode
         self._rungs: dict[int, list[tuple[tuple[float, int], str]]] = {}
 
@@ -37,7 +40,7 @@ class WaitingTrials:
         beyond = [each for _, each in rung[STATES:]]
         del rung[STATES:]
         for each in beyond:
-            drop_state(self._folder.trial(each) / STATE)
+            self._drop(each)
         return beyond
 
     def remove(self, trial_id: str) -> None:

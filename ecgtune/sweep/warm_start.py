@@ -11,7 +11,8 @@ from optuna.trial import FrozenTrial, TrialState
 from ecgtune.config import STAGE_CONFIGS, Scalar, parameters
 from ecgtune.errors import InputError
 from ecgtune.space import SearchSpace, is_active, space_from
-from ecgtune.sweep.folder import SweepFolder, sweeps
+from ecgtune.sweep.folder import SweepFolder, is_name, sweeps
+from ecgtune.sweep.mirror import refreshed
 from ecgtune.sweep.points import FirstPoint, contains
 
 # So many configurations of each sweep are taken.
@@ -109,6 +110,8 @@ def _best(folder: SweepFolder, *, minimise: bool) -> list[FrozenTrial]:
 
 
 def _find(results: Path, name: str) -> SweepFolder:
+    if is_name(name):
+        refreshed(results, [name])
     for path in (results / name, Path(name)):
         if (path / "sweep.toml").is_file():
             return SweepFolder(path)

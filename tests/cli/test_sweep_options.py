@@ -34,8 +34,9 @@ def test_refused(run_cli, tmp_path, monkeypatch, arguments, said):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--results", "s3://bucket/results"], "s3://bucket/results is no folder"),
-        (["--data", "gs://bucket/data"], "gs://bucket/data is no folder"),
+        (["--results", "nfs://server/results"], "nfs://server/results cannot be used as a place for files"),
+        (["--results", "s3://me:secret@bucket/results"], "s3://bucket/results was given with credentials in it"),
+        (["--data", "nfs://server/data"], "nfs://server/data cannot be used as a place for files"),
         (["--ship-data"], "name one with --address"),
         (["--label", "zone=a"], "name one with --address"),
         (["--label", "zone"], "--label zone: give KEY=VALUE"),
@@ -55,4 +56,5 @@ def test_what_a_cluster_cannot_do_is_told_at_once(run_cli, tmp_path, monkeypatch
         said = "has no finished pretext sweep"
     assert (result.exit_code, result.stdout) == (2, "")
     assert said in result.stderr
+    assert "secret" not in result.stderr
     assert not list(tmp_path.iterdir())

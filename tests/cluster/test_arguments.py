@@ -9,7 +9,7 @@ ENDS = ["--name", "n", "--results", "/r", "--address", "auto"]
 
 
 def changed(*words, space=None):
-    return on_cluster(["sweep", *words], name="n", results=Path("/r"), space=space)
+    return on_cluster(["sweep", *words], name="n", results="/r", space=space)
 
 
 @pytest.fixture(autouse=True)
@@ -30,9 +30,15 @@ def test_data_become_absolute_and_the_rest_stays():
 def test_links_stay_links(tmp_path):
     (tmp_path / "real").mkdir()
     (tmp_path / "shared").symlink_to(tmp_path / "real")
-    made = on_cluster(["sweep", "pretext", "--data", "shared/d"], name="n", results=Path("shared/r"), space=None)
+    made = on_cluster(["sweep", "pretext", "--data", "shared/d"], name="n", results="shared/r", space=None)
     assert made[3] == str(tmp_path / "shared" / "d")
     assert made[7] == str(tmp_path / "shared" / "r")
+
+
+def test_a_uri_stays_as_it_is():
+    uri = "s3://bucket/results?endpoint_override=http://10.0.0.1:9000"
+    made = on_cluster(["sweep", "pretext", "--results", "x", "--data", uri], name="n", results=uri, space=None)
+    assert made == ["sweep", "pretext", "--data", uri, "--name", "n", "--results", uri, "--address", "auto"]
 
 
 def test_name_and_results_are_given_once():

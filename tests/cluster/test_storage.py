@@ -45,3 +45,28 @@ def test_what_a_node_does_not_see_is_told_node_by_node_and_data_can_be_sent(make
         with (results / "s" / "trials.csv").open() as file:
             assert {row["state"] for row in csv.DictReader(file)} <= {"COMPLETE", "PRUNED"}
         assert not [path for path in results.iterdir() if path.name.startswith(".seen")]
+
+
+def test_nodes_that_share_nothing_but_an_object_store(make_dataset, tmp_path, bucket):
+    data, results, cache = bucket.put(make_dataset().folder, "data"), bucket.uri(), tmp_path / "driver"
+    cache.mkdir()
+    with LocalCluster() as cluster:
+        node = cluster.add(hide=[cache, make_dataset().folder])
+        known = ("--results", results, "--address", cluster.address, "--num-samples", 2, "--max-epochs", 2)
+        done = cluster.run(
+            *("ecgtune", "sweep", "pretext", "--data", data, "--space", "smoke", "--name", "p", *known),
+            ECGTUNE_CACHE=str(cache),
+        )
+        assert done.returncode == 0, done.stderr
+        assert "2 at once" in done.stderr, "one of them on the node that sees nothing of the driver's"
+        # The node has to fetch the encoder, too; the driver's machine is another one by now.
+        done = cluster.run(
+            *("ecgtune", "sweep", "emotion", "--data", data, "--pretext", "p", "--name", "e", "--transductive", *known),
+            ECGTUNE_CACHE=str(cache / "another"),
+        )
+        assert done.returncode == 0, done.stderr
+        assert node.process.poll() is None
+    for name in ("p", "e"):
+        table = csv.DictReader(bucket.read(f"results/{name}/trials.csv").decode().splitlines())
+        assert {row["state"] for row in table} <= {"COMPLETE", "PRUNED"}
+        assert bucket.read(f"results/{name}/best/model.json")

@@ -49,6 +49,19 @@ def test_each_lack_is_named(folders, harm, said):
     assert said.format(results=results, data=data) in lack
 
 
+def test_a_node_is_asked_whether_it_reaches_what_lies_at_uris(bucket, make_dataset):
+    dataset = make_dataset()
+    data = bucket.put(dataset.folder, "data")
+    assert _look(bucket.uri(), {}, {data: dataset.fingerprint}) == []
+    assert [name for name in bucket.names() if "seen" in name] == []
+    (lack,) = _look(bucket.uri(), {}, {data: "another"})
+    assert lack == f"finds other data than this machine at s3://{bucket.name}/data"
+    nowhere = bucket.uri().replace(bucket.name, "no-such-bucket")
+    results, data = _look(nowhere, {}, {nowhere: "any"})
+    assert results.startswith("cannot write the results: s3://no-such-bucket/results: there is no such bucket")
+    assert data == "finds no data at s3://no-such-bucket/results"
+
+
 def test_another_version_of_this_package_is_named(folders, monkeypatch):
     monkeypatch.setattr(visible, "__version__", "9.9")
     results, _ = folders

@@ -1,0 +1,364 @@
+"""A results folder whose truth lies at a URI: a copy of it in the cache, in which a sweep works as in any folder.
+
+The file `.uri` in it says where the truth is. What the trials leave behind (`trials/`) goes from the workers to the
+URI by itself, and is brought here where it is needed.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import tomllib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+
+from ecgtune.data.cache import alone, cache_folder
+from ecgtune.files import write_text
+from ecgtune.remote import Remote, Stamp, is_uri, stand_for, uri_of
+from ecgtune.sweep.lock import owner
+
+_CARD = "model.json"
+
+
+def mirror_folder(uri: str) -> Path:
+    """The folder here that stands for a results folder at a URI.
+
+    Raises:
+        InputError: it is no URI of a place for files.
+    """
+    Remote(uri)
+    digest = hashlib.sha256(uri.encode()).hexdigest()[:12]
+    folder = cache_folder() / "remote" / digest / "results"
+    stand_for(folder, uri)
+    return folder
+
+
+def stamp(path: Path) -> Stamp | None:
+    """Of a file here; None where there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns
+
+
+class SweepMirror:
+    """One sweep at a URI, and its folder here.
+
+    Args:
+        folder: of the sweep, in the results folder's mirror.
+        remote: the results folder.
+    """
+
+    def __init__(self, folder: Path, remote: Remote) -> None:
+        self.folder, self.remote, self.name = folder, remote, folder.name
+        self._memory = folder.parent / f".{folder.name}.sync.json"
+
+    def pull(self) -> None:
+        """Bring the sweep here, `trials/` left aside.
+
+        What was changed here and not there stays: its driver died before it was uploaded. Where somebody else has
+        changed the sweep since, all of it is as they left it.
+
+        Raises:
+            RemoteError: the store refused.
+        """
+        there = self._there()
+        known = self._known()
+        if (
+            known
+            and all(there.get(name) == after for name, (_, after) in known.items())
+            and there.keys() <= known.keys()
+        ):
+            return
+        if not known and not there:
+            return  # Its driver died before anything was uploaded.
+        if not there:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            self._memory.unlink(missing_ok=True)
+            return
+        for name in set(self._here()) - there.keys():
+            (self.folder / name).unlink(missing_ok=True)
+        before, known = known, {}
+        for name, after in sorted(there.items()):
+            path = self.folder / name
+            here = stamp(path)
+            if here is None or before.get(name) != (here, after):
+                self.remote.download(f"{self.name}/{name}", path)
+                here = stamp(path)
+            if here is not None:
+                known[name] = here, after
+        self._remember(known)
+
+    def push(self) -> None:
+        """Upload what has changed here, `trials/` left aside, so that whoever takes over at any moment can go on.
+
+        The study comes last, as it was at the beginning: whatever it knows, the other files know too.
+
+        Raises:
+            RemoteError: the store refused; what was not uploaded is at the next call.
+        """
+        known = self._known()
+        changed = {name: here for name, here in self._here().items() if name not in known or known[name][0] != here}
+        study = _content(self.folder / "study.log") if "study.log" in changed else None
+        first = [name for name in changed if name == "sweep.toml" and name not in known]
+        last = [name for name in ("study.log", "sweep.toml") if name in changed and name not in first]
+        model = [name for name in changed if name.startswith("best/")]
+        others = [name for name in changed if name not in (*first, *last, *model)]
+
+        def upload(name: str, content: bytes | None) -> None:
+            if content is not None:
+                self.remote.write(f"{self.name}/{name}", content)
+                after = self.remote.stamp(f"{self.name}/{name}")
+                if after is not None:
+                    known[name] = changed[name], after
+
+        try:
+            for name in (*first, *others):
+                upload(name, _content(self.folder / name))
+            if model:
+                sent = upload_model(self.remote, f"{self.name}/best", self.folder / "best")
+                for name in model:
+                    after = self.remote.stamp(f"{self.name}/{name}") if sent else None
+                    if after is not None:
+                        known[name] = changed[name], after
+            for name in last:
+                upload(name, study if name == "study.log" else _content(self.folder / name))
+        finally:
+            if changed:
+                self._remember(known)
+
+    def fetch(self, below: str) -> None:
+        """Have a file or a folder of the sweep here as it is there, and not here if it is not there.
+
+        Raises:
+            RemoteError: the store refused.
+        """
+        single = self.remote.stamp(f"{self.name}/{below}")
+        there = {below} if single else {self._inside(name) for name in self.remote.files(f"{self.name}/{below}")}
+        for name in there:
+            self.remote.download(f"{self.name}/{name}", self.folder / name)
+        target = self.folder / below
+        for path in [target] if target.is_file() else list(target.rglob("*")):
+            if path.is_file() and path.relative_to(self.folder).as_posix() not in there:
+                path.unlink(missing_ok=True)
+
+    def send(self, below: str) -> None:
+        """Have a folder of the sweep there as it is here.
+
+        Raises:
+            RemoteError: the store refused.
+        """
+        place = self.folder / below
+        here = {path.relative_to(self.folder).as_posix(): path for path in place.rglob("*") if path.is_file()}
+        here = {name: path for name, path in here.items() if not any(p.startswith(".") for p in name.split("/"))}
+        there = {self._inside(name): size for name, (size, _) in self.remote.files(f"{self.name}/{below}").items()}
+        # What is new comes first: a note that says what has gone.
+        for name, path in here.items():
+            if there.get(name) != path.stat().st_size:
+                self.remote.write(f"{self.name}/{name}", path.read_bytes())
+        for name in there.keys() - here.keys():
+            self.remote.remove(f"{self.name}/{name}")
+
+    def clear(self) -> None:
+        """Remove the sweep there, and what is remembered of it."""
+        self.remote.remove_folder(self.name)
+        self._memory.unlink(missing_ok=True)
+
+    def _inside(self, name: str) -> str:
+        return name.removeprefix(f"{self.name}/")
+
+    def _there(self) -> dict[str, Stamp]:
+        found = {self._inside(name): each for name, each in self.remote.files(self.name).items()}
+        return {name: each for name, each in found.items() if _travels(name)}
+
+    def _here(self) -> dict[str, Stamp]:
+        found = {}
+        for place in self.folder.iterdir() if self.folder.is_dir() else ():
+            for path in place.rglob("*") if place.is_dir() and place.name != "trials" else [place]:
+                name, here = path.relative_to(self.folder).as_posix(), stamp(path)
+                if path.is_file() and here is not None and _travels(name):
+                    found[name] = here
+        return found
+
+    def _known(self) -> dict[str, tuple[Stamp, Stamp]]:
+        """Of each file the stamps here and there when both were the same."""
+        try:
+            content = json.loads(self._memory.read_text(encoding="utf-8"))
+            return {name: ((a, b), (c, d)) for name, (a, b, c, d) in content.items()}
+        except (OSError, ValueError, TypeError, AttributeError):
+            return {}
+
+    def _remember(self, known: dict[str, tuple[Stamp, Stamp]]) -> None:
+        write_text(self._memory, json.dumps({name: [*here, *there] for name, (here, there) in known.items()}))
+
+
+def upload_model(remote: Remote, name: str, model: Path) -> bool:
+    """Upload a model's folder, its card last; whether it stayed the same meanwhile.
+
+    A model without a card is none, so nobody ever takes weights for those of another epoch.
+
+    Raises:
+        RemoteError: the store refused.
+    """
+    card = _content(model / _CARD)
+    if card is None:
+        return False
+    remote.remove(f"{name}/{_CARD}")
+    for path in sorted(model.iterdir()):
+        content = None if path.name == _CARD or path.name.startswith(".") else _content(path)
+        if content is not None:
+            remote.write(f"{name}/{path.name}", content)
+    if _content(model / _CARD) != card:
+        return False  # replaced meanwhile; it is tried again
+    remote.write(f"{name}/{_CARD}", card)
+    return True
+
+
+def refreshed(results: Path, names: Iterable[str] | None = None) -> None:
+    """Bring sweeps here from the URI that a results folder stands for; nothing where it stands for itself.
+
+    A sweep that this machine drives is left as it is: nobody knows it better.
+
+    Args:
+        results: the results folder.
+        names: of the sweeps; None means all.
+
+    Raises:
+        RemoteError: the store refused.
+    """
+    uri = uri_of(results)
+    if uri is None:
+        return
+    remote = Remote(uri)
+    if names is None:
+        there = remote.folders()
+        here = {path.name for path in results.iterdir() if path.is_dir()}
+        names = sorted(name for name in there | here if not name.startswith("."))
+    for name in names:
+        mirror = SweepMirror(results / name, remote)
+        with pulling(mirror.folder):
+            if owner(results / f".{name}.lock") is None:
+                mirror.pull()
+        _bring_encoder(mirror)
+
+
+def bring_definitions(results: Path, remote: Remote) -> None:
+    """Have the `sweep.toml` of every sweep at the URI here: it says what stands on what.
+
+    Raises:
+        RemoteError: the store refused.
+    """
+    for name in remote.folders():
+        definition = results / name / "sweep.toml"
+        if not definition.exists():
+            remote.download(f"{name}/sweep.toml", definition)
+
+
+def bring_trials(results: Path, name: str) -> None:
+    """Have what a sweep's trials have left here, from the URI that a results folder stands for, if it does.
+
+    Raises:
+        RemoteError: the store refused.
+    """
+    uri = uri_of(results)
+    if uri is not None:
+        SweepMirror(results / name, Remote(uri)).fetch("trials")
+
+
+def shared(results: Path, name: str) -> None:
+    """Upload what was changed in a sweep's folder, to the URI that its results folder stands for, if it does.
+
+    Raises:
+        RemoteError: the store refused.
+    """
+    uri = uri_of(results)
+    if uri is None:
+        return
+    mirror = SweepMirror(results / name, Remote(uri))
+    with pulling(mirror.folder):
+        if owner(results / f".{name}.lock") is None:  # its driver uploads it
+            mirror.push()
+
+
+def bring_model(results: Path, model: Path) -> None:
+    """Have a model here that lies in a results folder which stands for a URI, and the trial that it was copied from.
+
+    Args:
+        results: the results folder.
+        model: the model's folder: `best/` of a sweep, or of one of its trials.
+
+    Raises:
+        RemoteError: the store refused.
+    """
+    uri = uri_of(results)
+    place = Path(os.path.abspath(model))  # noqa: PTH100 it need not exist
+    if uri is None or results.resolve() not in place.parents:
+        return
+    name, *below = place.relative_to(results.resolve()).parts
+    mirror = SweepMirror(results / name, Remote(uri))
+    if below[:1] == ["trials"]:
+        mirror.fetch("/".join(below))
+    elif (trial := _trial(place)) is not None:
+        mirror.fetch(f"trials/{trial}/best")
+
+
+def _bring_encoder(mirror: SweepMirror) -> None:
+    """Have the model here that an emotion sweep stands on."""
+    try:
+        model = tomllib.loads((mirror.folder / "sweep.toml").read_text(encoding="utf-8"))["pretext"]["model"]
+    except (OSError, ValueError, KeyError):
+        return
+    place = Path(os.path.normpath(mirror.folder.resolve() / model))
+    results = mirror.folder.parent.resolve()
+    if results in place.parents:
+        name = place.relative_to(results).parts[0]
+        if name != mirror.name:
+            refreshed(mirror.folder.parent, [name])
+        bring_model(mirror.folder.parent, place)
+
+
+def _trial(model: Path) -> str | None:
+    """The trial that a sweep's `best/` was copied from; None where nobody knows."""
+    try:
+        return str(json.loads((model / _CARD).read_text(encoding="utf-8"))["sweep"]["trial"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+@contextmanager
+def pulling(folder: Path) -> Iterator[None]:
+    """Be the only process of this machine that brings a sweep here.
+
+    Raises:
+        InputError: another one takes too long.
+    """
+    with alone(folder.parent / f".{folder.name}.pull"):
+        yield
+
+
+def results_place(text: str | Path) -> Path:
+    """A results folder as it was given: itself, or what stands here for a URI.
+
+    Raises:
+        InputError: it is no URI of a place for files.
+    """
+    given = str(text)
+    if given.startswith("file:///"):
+        return Path(given.removeprefix("file://"))
+    return mirror_folder(given) if is_uri(given) else Path(given)
+
+
+def _travels(name: str) -> bool:
+    """Whether a file of a sweep is brought here or uploaded with the rest."""
+    parts = PurePosixPath(name).parts
+    # Dot files are not whole yet; Optuna's lock of its journal is of this machine alone.
+    return parts[0] != "trials" and not any(p.startswith(".") for p in parts) and not parts[0].startswith("study.log.")
+
+
+def _content(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None

@@ -1,0 +1,101 @@
+"""One driver per sweep at a URI: a note with a heartbeat, beside the sweep.
+
+Best effort: an object store has no locks. Of two drivers that begin in the same instant both may go on for one beat;
+then the one whose note is gone stops. Clocks of machines have to agree within seconds.
+"""
+
+import json
+import os
+import socket
+import time
+from dataclasses import asdict
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from ecgtune.errors import EcgtuneError, InputError
+from ecgtune.remote import Remote
+from ecgtune.sweep.lock import Owner, alive
+
+# Seconds without a heartbeat after which a driver of another machine counts as dead.
+STALE_SECONDS = 60.0
+
+
+class RemoteLock:
+    """Says who drives a sweep.
+
+    Args:
+        remote: the results folder.
+        name: of the sweep.
+    """
+
+    def __init__(self, remote: Remote, name: str) -> None:
+        self._remote, self._name, self._note = remote, name, f".{name}.lock"
+        self._id = uuid4().hex
+        self._me = Owner(os.getpid(), socket.gethostname(), datetime.now(UTC).isoformat(timespec="seconds"))
+
+    def take(self) -> None:
+        """Be the driver from now on.
+
+        Raises:
+            InputError: another driver is alive.
+            RemoteError: the store refused.
+        """
+        self._refuse_other(self._read())
+        self._write()
+        self._refuse_other(self._read())
+
+    def beat(self) -> None:
+        """Say that this driver is alive.
+
+        Raises:
+            EcgtuneError: another driver has taken over.
+            RemoteError: the store refused.
+        """
+        found = self._read()
+        if found is not None and found["id"] != self._id:
+            raise EcgtuneError(
+                f"{self._name} was taken over by {_owner(found)}, since nothing was heard of this driver for a while. "
+                "What it did since stays here and is not uploaded."
+            )
+        self._write()
+
+    def release(self) -> None:
+        """Be the driver no longer."""
+        found = self._read()
+        if found is not None and found["id"] == self._id:
+            self._remote.remove(self._note)
+
+    def owner(self) -> Owner | None:
+        """Who drives the sweep now; None where nobody does."""
+        found = self._read()
+        return None if found is None or _dead(found) else _owner(found)
+
+    def _refuse_other(self, found: dict[str, str] | None) -> None:
+        if found is not None and found["id"] != self._id and not _dead(found):
+            raise InputError(
+                f"{self._remote.shown}/{self._name} is being run already by {_owner(found)}. Watch it with `ecgtune "
+                f"status {self._name}`, stop it with Ctrl-C there, or choose another --name. If that machine is gone, "
+                f"try again in {STALE_SECONDS:.0f} s."
+            )
+
+    def _read(self) -> dict[str, str] | None:
+        content = self._remote.read(self._note)
+        try:
+            found = json.loads(content or b"")
+            return {**found, "id": str(found["id"]), "beat": float(found["beat"]), "pid": int(found["pid"])}
+        except (ValueError, TypeError, KeyError):
+            return None
+
+    def _write(self) -> None:
+        content = {**asdict(self._me), "id": self._id, "beat": time.time()}
+        self._remote.write(self._note, json.dumps(content).encode())
+
+
+def _owner(found: dict[str, str]) -> Owner:
+    return Owner(int(found["pid"]), str(found.get("host", "?")), str(found.get("since", "?")))
+
+
+def _dead(found: dict[str, str]) -> bool:
+    if found.get("host") == socket.gethostname() and not alive(int(found["pid"])):
+        return True
+    return time.time() - float(found["beat"]) > STALE_SECONDS
