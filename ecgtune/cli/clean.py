@@ -44,8 +44,8 @@ def clean(
 
     ecgtune clean my-pretext --keep 1
     """
-    from ecgtune.sweep.mirror import refreshed
     from ecgtune.sweep.references import References
+    from ecgtune.sweep.remote_results import refreshed
 
     # What stands on a model lies in other sweeps.
     refreshed(results)
@@ -73,7 +73,7 @@ def _found(
     from ecgtune.errors import ConfigError
     from ecgtune.sweep.cleaning import find, find_entirely
     from ecgtune.sweep.folder import sweep_folder, sweeps
-    from ecgtune.sweep.mirror import bring_trials
+    from ecgtune.sweep.remote_results import bring_trials
 
     # Twice the same name is once too often.
     folders: list[SweepFolder] = [sweep_folder(results, name) for name in dict.fromkeys(names)]

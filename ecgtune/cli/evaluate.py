@@ -31,7 +31,7 @@ def evaluate(
     from ecgtune.evaluation.sweep_evaluation import evaluate_sweeps
     from ecgtune.files import write_json
     from ecgtune.sweep.folder import sweep_folder
-    from ecgtune.sweep.mirror import bring_trials, shared
+    from ecgtune.sweep.remote_results import bring_trials, shared
 
     folders = [sweep_folder(results, name) for name in names]
     for name in names:

@@ -12,7 +12,7 @@ def _results(given: str | Path) -> Path:
     """The results folder, or what stands for it here where it lies at a URI."""
     if isinstance(given, Path):
         return given
-    from ecgtune.sweep.mirror import results_place
+    from ecgtune.sweep.remote_results import results_place
 
     return results_place(given)
 

@@ -11,7 +11,7 @@ import tomli_w
 
 from ecgtune.errors import InputError
 from ecgtune.files import write_text
-from ecgtune.sweep.mirror import bring_model, refreshed
+from ecgtune.sweep.remote_results import bring_model, refreshed
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 

@@ -1,37 +1,17 @@
-"""A results folder whose truth lies at a URI: a copy of it in the cache, in which a sweep works as in any folder.
+"""A sweep whose truth lies at a URI: a copy of it in the cache, in which it works as in any folder.
 
-The file `.uri` in it says where the truth is. What the trials leave behind (`trials/`) goes from the workers to the
-URI by itself, and is brought here where it is needed.
+What the trials leave behind (`trials/`) goes from the workers to the URI by itself, and is brought here where it is
+needed.
 """
 
-import hashlib
 import json
-import os
 import shutil
-import tomllib
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
-from ecgtune.data.cache import alone, cache_folder
 from ecgtune.files import write_text
-from ecgtune.remote import Remote, Stamp, is_uri, stand_for, uri_of
-from ecgtune.sweep.lock import owner
+from ecgtune.remote import Remote, Stamp
 
 _CARD = "model.json"
-
-
-def mirror_folder(uri: str) -> Path:
-    """The folder here that stands for a results folder at a URI.
-
-    Raises:
-        InputError: it is no URI of a place for files.
-    """
-    Remote(uri)
-    digest = hashlib.sha256(uri.encode()).hexdigest()[:12]
-    folder = cache_folder() / "remote" / digest / "results"
-    stand_for(folder, uri)
-    return folder
 
 
 def stamp(path: Path) -> Stamp | None:
@@ -214,140 +194,6 @@ def upload_model(remote: Remote, name: str, model: Path) -> bool:
         return False  # replaced meanwhile; it is tried again
     remote.write(f"{name}/{_CARD}", card)
     return True
-
-
-def refreshed(results: Path, names: Iterable[str] | None = None) -> None:
-    """Bring sweeps here from the URI that a results folder stands for; nothing where it stands for itself.
-
-    A sweep that this machine drives is left as it is: nobody knows it better.
-
-    Args:
-        results: the results folder.
-        names: of the sweeps; None means all.
-
-    Raises:
-        RemoteError: the store refused.
-    """
-    uri = uri_of(results)
-    if uri is None:
-        return
-    remote = Remote(uri)
-    if names is None:
-        there = remote.folders()
-        here = {path.name for path in results.iterdir() if path.is_dir()}
-        names = sorted(name for name in there | here if not name.startswith("."))
-    for name in names:
-        mirror = SweepMirror(results / name, remote)
-        with pulling(mirror.folder):
-            if owner(results / f".{name}.lock") is None:
-                mirror.pull()
-        _bring_encoder(mirror)
-
-
-def bring_definitions(results: Path, remote: Remote) -> None:
-    """Have the `sweep.toml` of every sweep at the URI here: it says what stands on what.
-
-    Raises:
-        RemoteError: the store refused.
-    """
-    for name in remote.folders():
-        definition = results / name / "sweep.toml"
-        if not definition.exists():
-            remote.download(f"{name}/sweep.toml", definition)
-
-
-def bring_trials(results: Path, name: str) -> None:
-    """Have what a sweep's trials have left here, from the URI that a results folder stands for, if it does.
-
-    Raises:
-        RemoteError: the store refused.
-    """
-    uri = uri_of(results)
-    if uri is not None:
-        SweepMirror(results / name, Remote(uri)).fetch("trials")
-
-
-def shared(results: Path, name: str) -> None:
-    """Upload what was changed in a sweep's folder, to the URI that its results folder stands for, if it does.
-
-    Raises:
-        RemoteError: the store refused.
-    """
-    uri = uri_of(results)
-    if uri is None:
-        return
-    mirror = SweepMirror(results / name, Remote(uri))
-    with pulling(mirror.folder):
-        if owner(results / f".{name}.lock") is None:  # its driver uploads it
-            mirror.push()
-
-
-def bring_model(results: Path, model: Path) -> None:
-    """Have a model here that lies in a results folder which stands for a URI, and the trial that it was copied from.
-
-    Args:
-        results: the results folder.
-        model: the model's folder: `best/` of a sweep, or of one of its trials.
-
-    Raises:
-        RemoteError: the store refused.
-    """
-    uri = uri_of(results)
-    place = Path(os.path.abspath(model))  # noqa: PTH100 it need not exist
-    if uri is None or results.resolve() not in place.parents:
-        return
-    name, *below = place.relative_to(results.resolve()).parts
-    mirror = SweepMirror(results / name, Remote(uri))
-    if below[:1] == ["trials"]:
-        mirror.fetch("/".join(below))
-    elif (trial := _trial(place)) is not None:
-        mirror.fetch(f"trials/{trial}/best")
-
-
-def _bring_encoder(mirror: SweepMirror) -> None:
-    """Have the model here that an emotion sweep stands on."""
-    try:
-        model = tomllib.loads((mirror.folder / "sweep.toml").read_text(encoding="utf-8"))["pretext"]["model"]
-    except (OSError, ValueError, KeyError):
-        return
-    place = Path(os.path.normpath(mirror.folder.resolve() / model))
-    results = mirror.folder.parent.resolve()
-    if results in place.parents:
-        name = place.relative_to(results).parts[0]
-        if name != mirror.name:
-            refreshed(mirror.folder.parent, [name])
-        bring_model(mirror.folder.parent, place)
-
-
-def _trial(model: Path) -> str | None:
-    """The trial that a sweep's `best/` was copied from; None where nobody knows."""
-    try:
-        return str(json.loads((model / _CARD).read_text(encoding="utf-8"))["sweep"]["trial"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-@contextmanager
-def pulling(folder: Path) -> Iterator[None]:
-    """Be the only process of this machine that brings a sweep here.
-
-    Raises:
-        InputError: another one takes too long.
-    """
-    with alone(folder.parent / f".{folder.name}.pull"):
-        yield
-
-
-def results_place(text: str | Path) -> Path:
-    """A results folder as it was given: itself, or what stands here for a URI.
-
-    Raises:
-        InputError: it is no URI of a place for files.
-    """
-    given = str(text)
-    if given.startswith("file:///"):
-        return Path(given.removeprefix("file://"))
-    return mirror_folder(given) if is_uri(given) else Path(given)
 
 
 def _travels(name: str) -> bool:

@@ -11,9 +11,10 @@ from ecgtune.remote import Remote, RemoteError, uri_of
 from ecgtune.sweep.folder import SweepFolder
 from ecgtune.sweep.keeper import STATE
 from ecgtune.sweep.lock import Owner, owner
-from ecgtune.sweep.mirror import SweepMirror, bring_definitions, pulling
+from ecgtune.sweep.mirror import SweepMirror
 from ecgtune.sweep.references import References
 from ecgtune.sweep.remote_lock import RemoteLock
+from ecgtune.sweep.remote_results import bring_definitions, pulling
 from ecgtune.sweep.retention import Removed, remove_weights, tell_removed
 from ecgtune.sweep.trial_store import LocalTrials, RemoteTrials, TrialStore
 from ecgtune.sweep.uploader import Uploader

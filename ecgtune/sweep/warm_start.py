@@ -12,8 +12,8 @@ from ecgtune.config import STAGE_CONFIGS, Scalar, parameters
 from ecgtune.errors import InputError
 from ecgtune.space import SearchSpace, is_active, space_from
 from ecgtune.sweep.folder import SweepFolder, is_name, sweeps
-from ecgtune.sweep.mirror import refreshed
 from ecgtune.sweep.points import FirstPoint, contains
+from ecgtune.sweep.remote_results import refreshed
 
 # So many configurations of each sweep are taken.
 MOST = 3

@@ -8,8 +8,8 @@ import tomli_w
 from ecgtune.cli.dashboard import log_arguments
 from ecgtune.remote import Remote
 from ecgtune.sweep.folder import find_pretext_model
-from ecgtune.sweep.mirror import results_place
 from ecgtune.sweep.remote_lock import RemoteLock
+from ecgtune.sweep.remote_results import results_place
 
 TABLE = """trial_id,state,reason,epochs,best_epoch,seconds,val_loss
 00000,COMPLETE,,2,2,1.0,0.3

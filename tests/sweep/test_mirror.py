@@ -7,8 +7,9 @@ import pytest
 from ecgtune.remote import Remote, uri_of
 from ecgtune.sweep import remote_lock
 from ecgtune.sweep.lock import driving
-from ecgtune.sweep.mirror import SweepMirror, mirror_folder, refreshed, results_place, upload_model
+from ecgtune.sweep.mirror import SweepMirror, upload_model
 from ecgtune.sweep.remote_lock import RemoteLock
+from ecgtune.sweep.remote_results import mirror_folder, refreshed, results_place
 
 
 @pytest.fixture

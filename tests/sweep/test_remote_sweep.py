@@ -14,10 +14,10 @@ import pytest
 from ecgtune.errors import EcgtuneError, InputError
 from ecgtune.remote import Remote
 from ecgtune.sweep import uploader
-from ecgtune.sweep.mirror import mirror_folder, refreshed
 from ecgtune.sweep.overview import overview
 from ecgtune.sweep.promote import promoted
 from ecgtune.sweep.remote_lock import RemoteLock
+from ecgtune.sweep.remote_results import mirror_folder, refreshed
 from ecgtune.sweep.runner import run_sweep
 from ecgtune.sweep.trial_store import RemoteTrials
 from tests.sweep.conftest import make_plan
@@ -83,7 +83,7 @@ from pathlib import Path
 from ray import cloudpickle
 from ecgtune.sweep import drive, mirror, uploader
 from ecgtune.sweep.runner import run_sweep
-from ecgtune.sweep.mirror import mirror_folder
+from ecgtune.sweep.remote_results import mirror_folder
 from tests.sweep import conftest, curves
 cloudpickle.register_pickle_by_value(curves)
 drive.BLOCK_SECONDS = drive.STATE_SECONDS = 0.0
