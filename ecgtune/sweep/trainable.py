@@ -86,11 +86,15 @@ def run_trial(
                 collapse = watch.see(result)
                 if collapse:
                     return "collapsed", collapse
-                if block.due:
+                due = block.due
+                aged = keeper.seconds_since_state >= state_seconds
+                if due or aged:
                     # The model first: whatever epoch the driver knows to be a trial's best, its model is on disk.
                     keeper.save_best()
-                    if keeper.seconds_since_state >= state_seconds or (may_pause and result.epoch in milestones):
-                        keeper.keep_state(result, [*told, *block.epochs], watch.memory)
+                if aged or (due and may_pause and result.epoch in milestones):
+                    keeper.keep_state(result, [*told, *block.epochs], watch.memory)
+                    trials.keep(trial_id)
+                if due:
                     report()
         finally:
             keeper.save_best()

@@ -10,7 +10,7 @@ import pytest
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
-from ecgtune.sweep import trainable
+from ecgtune.sweep import drive, trainable
 from ecgtune.sweep.block import Block
 from ecgtune.sweep.journal import BlockJournal
 from ecgtune.sweep.runner import run_sweep
@@ -125,6 +125,26 @@ def test_of_a_block_the_best_epoch_is_kept_and_written_once(worker, monkeypatch)
 
     assert worker(Valley(5)) == [([1, 2, 3, 4, 5], 3, "")]
     assert saved == [(3, 3)]
+
+
+def test_a_state_does_not_wait_for_a_report(worker, tmp_path):
+    """Where many workers report, each does so rarely; what a lost worker loses does not grow with that."""
+
+    class Dies(CurveJob):
+        def epochs(self, *given, **more):
+            for each in super().epochs(*given, **more):
+                if each.epoch == 4:
+                    raise KeyboardInterrupt
+                yield each
+
+    with pytest.raises(KeyboardInterrupt):
+        worker(Dies(9), state_seconds=0.0)
+    assert [epochs for epochs, _, _ in worker(CurveJob(9), state_seconds=0.0)] == [[1, 2, 3], [4, 5, 6, 7, 8, 9]]
+
+
+@pytest.mark.parametrize(("workers", "seconds"), [(1, 1.0), (20, 1.0), (64, 3.2), (1000, 50.0)])
+def test_the_more_workers_there_are_the_less_often_each_reports(workers, seconds):
+    assert drive.block_seconds(workers) == pytest.approx(seconds)
 
 
 def rows(path):
