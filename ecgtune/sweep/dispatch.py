@@ -71,16 +71,24 @@ class Dispatcher:
             return self._again.pop(0)
         if self._study.unfinished:
             return self._study.ask()
-        woken = self._scheduler.wake(idle=False)
+        woken = self._wake(idle=False)
         if woken is not None:
-            return woken, self._record.parameters(woken)
+            return woken
         drawn = self._study.ask()
         if drawn is not None:
             return drawn
         if self.busy:
             return None
-        woken = self._scheduler.wake(idle=True)
+        woken = self._wake(idle=True)
         if woken is not None:
-            return woken, self._record.parameters(woken)
+            return woken
         self._record.give_up(self._scheduler.reason)
         return None
+
+    def _wake(self, *, idle: bool) -> tuple[str, dict[str, Scalar]] | None:
+        """A trial that its scheduler wakes."""
+        woken = self._scheduler.wake(idle=idle)
+        if woken is None:
+            return None
+        self._record.taken_up(woken)
+        return woken, self._record.parameters(woken)

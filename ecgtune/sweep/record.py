@@ -26,6 +26,7 @@ from ecgtune.sweep.tables import EpochsTable, TrialsTable
 from ecgtune.sweep.tensorboard import SweepBoard
 from ecgtune.sweep.trial import Trial
 from ecgtune.sweep.waiting import WaitingTrials
+from ecgtune.training.state import newest_state
 
 
 class SweepRecord:
@@ -164,12 +165,16 @@ class SweepRecord:
             trial = self._resumed.pop(trial_id, None) or Trial(trial_id, parameters, settings.metric, settings.mode)
             self.trials[trial_id] = trial
             self._board.start(trial_id, parameters)
-        self._waiting.remove(trial_id)
-        self._retention.woken(trial_id)
-        self._storage.woken(trial_id)
+        self.taken_up(trial_id)
         trial.begin()
         self._write_table()
         self._observer.trial_started(self.view(trial))
+
+    def taken_up(self, trial_id: str) -> None:
+        """A trial is handed out: nothing of it is removed any more."""
+        self._waiting.remove(trial_id)
+        self._retention.woken(trial_id)
+        self._storage.woken(trial_id)
 
     def report(self, trial_id: str, report: Mapping[str, Any]) -> None:
         """A worker reports a block of epochs, and perhaps why there will be no more."""
@@ -230,7 +235,7 @@ class SweepRecord:
         trial.pause()
         self._study.set_aside(trial_id)
         # The driver may have died between the pause and what was to follow from it.
-        self._set_aside(trial)
+        self._set_aside(trial, with_state=newest_state(self._folder.trial(trial_id) / STATE)[0] is not None)
 
     def finished(self, trial_id: str, *, broken: tuple[str, str] | None = None) -> None:
         """A trial has ended, or is paused.
@@ -290,11 +295,13 @@ class SweepRecord:
         if message:
             self._observer.note(f"trial {trial_id} {'failed' if failed else 'was stopped'} ({trial.reason}): {message}")
 
-    def _set_aside(self, trial: Trial) -> None:
-        """Keep of a paused trial what is worth it."""
-        if trial.score is not None:
+    def _set_aside(self, trial: Trial, *, with_state: bool = True) -> None:
+        """Keep of a paused trial what is worth it; one without a state takes no other's place."""
+        if trial.score is None:
+            return
+        if with_state:
             self._waiting.add(trial.trial_id, trial.epochs, trial.score)
-            self._retain([trial])
+        self._retain([trial])
 
     def _retain(self, resting: Sequence[Trial]) -> None:
         winner = self.winner.trial_id if self.winner else None

@@ -11,7 +11,7 @@ from ecgtune.config import STAGE_CONFIGS, EncoderConfig, Scalar, Stage, paramete
 from ecgtune.training.speed import forward_flops
 
 # Microseconds of one core (AMD EPYC, AVX2). Emotion heads: per window; per step and fold; for each of the weights per
-# window, and per step. They follow the measured epochs of heads with 128 to 700,000 weights to 15 %.
+# window, and per step. Of the recorded epochs (results/curves) they tell half to 15 % and nine in ten to 40 %.
 _WINDOW, _STEP, _WEIGHT, _WEIGHT_STEP = 1.0, 100.0, 1e-4, 2.2e-3
 # Operations of a forward pass that take a microsecond, with its backward pass.
 _FORWARD = 25_000
@@ -30,6 +30,7 @@ def cost(stage: Stage, given: Mapping[str, Scalar]) -> float:
         return _encoder_cost(int(value["pretext/encoder/pool_stride"]))
     weights = _head_weights(value)
     head = _WINDOW + weights * _WEIGHT + (_STEP + weights * _WEIGHT_STEP) / float(value["emotion/batch_size"])
+    # Which encoder that is does not show in the parameters.
     return head + (_encoder_cost(EncoderConfig().pool_stride) if value["emotion/unfreeze"] else 0.0)
 
 

@@ -183,7 +183,7 @@ def _dropped(features: Tensor, share: float) -> Tensor:
     quarter = -(-features.numel() // 4)
     drawn = torch.empty(quarter, dtype=torch.int64, device=features.device).random_(-(2**63), None)
     bits = drawn.view(torch.int16)[: features.numel()].view(features.shape)
-    mask = torch.ge(bits, round(share * 2**16) - 2**15, out=torch.empty_like(features))
+    mask = torch.ge(bits, min(round(share * 2**16), 2**16 - 1) - 2**15, out=torch.empty_like(features))
     return features * mask.mul_(1.0 / (1.0 - share))
 
 

@@ -6,9 +6,12 @@ from typing import ClassVar
 import pytest
 
 from ecgtune.sweep import trainable, waiting
+from ecgtune.sweep.block import EpochReport
 from ecgtune.sweep.folder import SweepFolder
+from ecgtune.sweep.opening import open_sweep
 from ecgtune.sweep.waiting import STATES, WaitingTrials
-from tests.sweep.conftest import make_plan
+from ecgtune.training.state import drop_state, save_state
+from tests.sweep.conftest import Listener, make_plan
 from tests.sweep.curves import CurveJob
 from tests.sweep.killed import run
 
@@ -79,3 +82,38 @@ def test_a_trial_without_its_state_begins_again_and_comes_to_the_same_end(tmp_pa
     assert len(again) == len(kept)
     assert not any(again)
     assert found == expected
+
+
+def test_after_a_resume_a_trial_without_a_state_takes_no_others_place(tmp_path, monkeypatch):
+    """The best two of four that wait had lost theirs: the states of the other two stay."""
+    monkeypatch.setattr(waiting, "STATES", 2)
+    plan = make_plan(tmp_path, scheduler="asha_promote", grace_period=2, num_samples=4, max_epochs=9)
+    plan.folder.path.mkdir(parents=True)
+    sweep = open_sweep(plan, Listener(), 1)
+    for number in range(4):
+        trial_id, parameters = sweep.dispatcher.next()
+        sweep.record.started(trial_id, parameters)
+        epochs = [EpochReport(e, 1e-3, {"val_loss": number + 1 / e}, 0.1, 1.0, [[1]]) for e in (1, 2)]
+        content = {"training": {"epoch": 2}, "untold": [], "best": None, "collapse": {}}
+        save_state(plan.folder.trial(trial_id) / "state.pt", content)
+        sweep.record.report(trial_id, {"epochs": epochs, "failure": "", "message": "", "warning": ""})
+        sweep.record.will_pause(trial_id)
+        monkeypatch.setattr(waiting, "STATES", 4)
+        sweep.record.finished(trial_id)
+    monkeypatch.setattr(waiting, "STATES", 2)
+    sweep.record.close()
+    for number in (0, 1):
+        drop_state(plan.folder.trial(f"{number:05d}") / "state.pt")
+    open_sweep(plan, Listener(), 1).record.close()
+    assert with_state(plan.folder) == [2, 3]
+
+
+def test_a_trial_that_is_handed_out_keeps_its_state_until_its_worker_begins(tmp_path):
+    plan = make_plan(tmp_path, scheduler="asha_promote", grace_period=2, num_samples=4, max_epochs=9)
+    plan.folder.path.mkdir(parents=True)
+    sweep, taken = open_sweep(plan, Listener(), 1), []
+    sweep.record.taken_up = taken.append
+    sweep.scheduler.wake = lambda *, idle: "00000"
+    sweep.record.parameters = lambda trial_id: {}
+    assert sweep.dispatcher.next() == ("00000", {})
+    assert taken == ["00000"]

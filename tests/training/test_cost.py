@@ -49,4 +49,6 @@ def test_it_follows_the_epochs_that_were_recorded():
     said = np.log([cost("emotion", each) for each in given])
     took = np.log(seconds.loc[configurations.index].to_numpy())
     assert np.corrcoef(said, took)[0, 1] > 0.95
-    assert np.polyfit(said, took, 1)[0] == pytest.approx(1.0, abs=0.25)
+    wrong = np.abs(np.expm1(said - took - np.median(said - took)))
+    assert np.median(wrong) < 0.15
+    assert np.quantile(wrong, 0.9) < 0.4
