@@ -4,6 +4,7 @@ import pytest
 
 from tests.cluster.driver import Driver
 from tests.cluster.local import LocalCluster, wait_for
+from tests.cluster.network import why_no_network
 
 pytestmark = [pytest.mark.slow, pytest.mark.ray]
 # Longer than a new worker needs to start, also on a busy machine: else the old ones would take its work.
@@ -31,6 +32,7 @@ def test_a_node_dies_and_a_new_one_takes_its_place(cluster):
     assert {each["node"] for each in driver.begun} - before, "the node that joined has had no work"
 
 
+@pytest.mark.skipif(not why_no_network(), reason="a node is really cut off the network, in test_network.py")
 def test_a_node_hangs_and_wakes(cluster):
     driver = Driver(cluster, "hung", sweep=SWEEP)
     driver.wait_until_it_runs_on(2)

@@ -1,6 +1,7 @@
 """Progressive ASHA: the highest rung in use grows only as long as it still changes the ranking."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ecgtune.sweep.schedulers.asha_promote import AshaPromote
 from ecgtune.sweep.schedulers.protocol import Verdict
@@ -66,9 +67,20 @@ class Pasha(AshaPromote):
         distances: list[float] = []
         for number in range(len(curves) - 1):
             gaps = curves[number + 1 :] - curves[number]
-            signs = np.sign(gaps)
-            for gap, sign in zip(gaps, signs, strict=True):
-                known = sign[np.isfinite(sign) & (sign != 0)]
-                if np.count_nonzero(known[1:] != known[:-1]) >= 2:
-                    distances.append(abs(float(gap[np.isfinite(gap)][-1])))
+            distances += _last(gaps[_overtakings(gaps) >= 2])
         return float(np.percentile(distances, _PERCENTILE)) if distances else 0.0
+
+
+def _overtakings(gaps: NDArray[np.float64]) -> NDArray[np.int64]:
+    """[n]: how often the sign changes along each row of [n, epochs]; what is NaN or 0 has none and is passed over."""
+    known = np.isfinite(gaps) & (gaps != 0)
+    # Each place has the sign of the last one that is known.
+    last = np.maximum.accumulate(np.where(known, np.arange(gaps.shape[1]), 0), axis=1)
+    signs = np.take_along_axis(np.where(known, np.sign(gaps), 0.0), last, axis=1)
+    return np.asarray(((signs[:, 1:] != signs[:, :-1]) & (signs[:, :-1] != 0)).sum(axis=1))
+
+
+def _last(gaps: NDArray[np.float64]) -> list[float]:
+    """The size of the last gap of each row that is a number."""
+    last = gaps.shape[1] - 1 - np.argmax(np.isfinite(gaps)[:, ::-1], axis=1)
+    return [float(size) for size in np.abs(np.take_along_axis(gaps, last[:, None], axis=1)[:, 0])]
