@@ -30,6 +30,7 @@ _PASSING = re.compile(
     re.IGNORECASE,
 )
 
+_CONNECT_SECONDS, _REQUEST_SECONDS = 5.0, 20.0
 # In a folder that stands for one at a URI.
 _NOTE = ".uri"
 # Size in bytes, and time of the last change in ns: what tells one state of a file from another.
@@ -104,14 +105,14 @@ class Remote:
         from pyarrow import fs, lib
 
         try:
-            self._fs, root = fs.FileSystem.from_uri(uri)
+            found, root = fs.FileSystem.from_uri(uri)
         except (lib.ArrowInvalid, lib.ArrowNotImplementedError, OSError, ValueError) as error:
             said = str(error).replace(uri, self.shown)
             raise InputError(
                 f"{self.shown} cannot be used as a place for files: {said}. Give a folder, or a URI like "
                 "s3://BUCKET/PATH or s3://BUCKET/PATH?endpoint_override=http://HOST:PORT&region=REGION."
             ) from error
-        self._root = root.rstrip("/")
+        self._fs, self._root = _hasty(found), root.rstrip("/")
 
     def __reduce__(self) -> tuple[Any, ...]:
         """A connection does not travel; it is made again."""
@@ -237,6 +238,17 @@ class Remote:
                     raise
                 time.sleep(pause)
                 pause = min(2 * pause, 10.0)
+
+
+def _hasty(found: Any) -> Any:
+    """The same file system, where no call waits for a server that is gone for longer than a heartbeat may take."""
+    from pyarrow import fs
+
+    if not isinstance(found, fs.S3FileSystem):
+        return found
+    # A URI cannot say so, and the only way to all that it did say is the one that pickles it.
+    _, (options,) = found.__reduce__()
+    return fs.S3FileSystem(**{**options, "connect_timeout": _CONNECT_SECONDS, "request_timeout": _REQUEST_SECONDS})
 
 
 def _connected(uri: str, patience: float) -> Remote:

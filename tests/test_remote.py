@@ -103,6 +103,12 @@ def test_wrong_credentials_are_told_without_them(code, monkeypatch):
     assert not caught.value.passing
 
 
+def test_nobody_waits_long_for_a_server_that_is_gone(bucket):
+    _, (options,) = Remote(bucket.uri())._fs.__reduce__()
+    assert (options["connect_timeout"], options["request_timeout"]) == (5.0, 20.0)
+    assert (options["endpoint_override"], options["region"]) == (bucket.endpoint, "us-east-1")
+
+
 def test_what_may_be_over_in_a_while_is_tried_again(bucket, monkeypatch):
     remote = Remote(bucket.uri(), patience=10)
     calls = []

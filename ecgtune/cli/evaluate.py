@@ -42,7 +42,7 @@ def evaluate(
         )
     content = _plain(evaluation)
     write_json(folders[0].path / "evaluation.json", content)
-    shared(results, names[0])
+    shared(results, names[0], "evaluation.json")
     if as_json:
         typer.echo(json.dumps(content, indent=2, ensure_ascii=False))
         return

@@ -4,12 +4,14 @@ What the trials leave behind (`trials/`) goes from the workers to the URI by its
 needed.
 """
 
+import hashlib
 import json
 import shutil
 from pathlib import Path, PurePosixPath
 
 from ecgtune.files import write_text
 from ecgtune.remote import Remote, Stamp
+from ecgtune.sweep.remote_lock import taken_over
 
 _CARD = "model.json"
 
@@ -34,6 +36,7 @@ class SweepMirror:
     def __init__(self, folder: Path, remote: Remote) -> None:
         self.folder, self.remote, self.name = folder, remote, folder.name
         self._memory = folder.parent / f".{folder.name}.sync.json"
+        self._sending = folder.parent / f".{folder.name}.sending.json"
 
     def pull(self) -> None:
         """Bring the sweep here, `trials/` left aside.
@@ -44,19 +47,15 @@ class SweepMirror:
         Raises:
             RemoteError: the store refused.
         """
+        known = self._settled()
         there = self._there()
-        known = self._known()
-        if (
-            known
-            and all(there.get(name) == after for name, (_, after) in known.items())
-            and there.keys() <= known.keys()
-        ):
+        if known and _same(there, {name: after for name, (_, after) in known.items()}):
             return
         if not known and not there:
             return  # Its driver died before anything was uploaded.
         if not there:
             shutil.rmtree(self.folder, ignore_errors=True)
-            self._memory.unlink(missing_ok=True)
+            self._forget()
             return
         for name in set(self._here()) - there.keys():
             (self.folder / name).unlink(missing_ok=True)
@@ -77,37 +76,72 @@ class SweepMirror:
         The study comes last, as it was at the beginning: whatever it knows, the other files know too.
 
         Raises:
+            EcgtuneError: another driver has been at it.
             RemoteError: the store refused; what was not uploaded is at the next call.
         """
-        known = self._known()
+        known = self._settled()
         changed = {name: here for name, here in self._here().items() if name not in known or known[name][0] != here}
+        if changed:
+            self._refuse_foreign(known)
         study = _content(self.folder / "study.log") if "study.log" in changed else None
         first = [name for name in changed if name == "sweep.toml" and name not in known]
         last = [name for name in ("study.log", "sweep.toml") if name in changed and name not in first]
         model = [name for name in changed if name.startswith("best/")]
         others = [name for name in changed if name not in (*first, *last, *model)]
+        for name in (*first, *others):
+            self._upload(name, _content(self.folder / name), changed[name])
+        if model:
+            sent = upload_model(self.remote, f"{self.name}/best", self.folder / "best")
+            for name in model if sent else ():
+                self._uploaded(name, changed[name])
+        for name in last:
+            self._upload(name, study if name == "study.log" else _content(self.folder / name), changed[name])
 
-        def upload(name: str, content: bytes | None) -> None:
-            if content is not None:
-                self.remote.write(f"{self.name}/{name}", content)
-                after = self.remote.stamp(f"{self.name}/{name}")
-                if after is not None:
-                    known[name] = changed[name], after
+    def share(self, name: str) -> None:
+        """Upload one file, whoever drives the sweep.
 
+        Raises:
+            RemoteError: the store refused.
+        """
+        here = stamp(self.folder / name)
+        if here is not None:
+            self._upload(name, _content(self.folder / name), here)
+
+    def _upload(self, name: str, content: bytes | None, here: Stamp) -> None:
+        """Upload a file, and remember it at once: a process that is killed meanwhile knows afterwards what is its."""
+        if content is None:
+            return
+        write_text(self._sending, json.dumps([name, hashlib.sha256(content).hexdigest(), *here]))
+        self.remote.write(f"{self.name}/{name}", content)
+        self._uploaded(name, here)
+        self._sending.unlink(missing_ok=True)
+
+    def _uploaded(self, name: str, here: Stamp) -> None:
+        after = self.remote.stamp(f"{self.name}/{name}")
+        if after is not None:
+            self._remember({**self._known(), name: (here, after)})
+
+    def _settled(self) -> dict[str, tuple[Stamp, Stamp]]:
+        """What is known, and whether the file whose upload was cut off has arrived."""
         try:
-            for name in (*first, *others):
-                upload(name, _content(self.folder / name))
-            if model:
-                sent = upload_model(self.remote, f"{self.name}/best", self.folder / "best")
-                for name in model:
-                    after = self.remote.stamp(f"{self.name}/{name}") if sent else None
-                    if after is not None:
-                        known[name] = changed[name], after
-            for name in last:
-                upload(name, study if name == "study.log" else _content(self.folder / name))
-        finally:
-            if changed:
-                self._remember(known)
+            name, digest, size, changed = json.loads(self._sending.read_text(encoding="utf-8"))
+        except (OSError, ValueError, TypeError):
+            return self._known()
+        content = self.remote.read(f"{self.name}/{name}")
+        if content is not None and hashlib.sha256(content).hexdigest() == digest:
+            self._uploaded(name, (size, changed))
+        self._sending.unlink(missing_ok=True)
+        return self._known()
+
+    def _refuse_foreign(self, known: dict[str, tuple[Stamp, Stamp]]) -> None:
+        """Let nobody's study be overwritten: each driver uploads its own after each trial.
+
+        Raises:
+            EcgtuneError: it is not the one that was uploaded from here.
+        """
+        there = self.remote.stamp(f"{self.name}/study.log")
+        if there != (known["study.log"][1] if "study.log" in known else None):
+            raise taken_over(self.name, "another driver")
 
     def fetch(self, below: str) -> None:
         """Have a file or a folder of the sweep here as it is there, and not here if it is not there.
@@ -144,7 +178,7 @@ class SweepMirror:
     def clear(self) -> None:
         """Remove the sweep there, and what is remembered of it."""
         self.remote.remove_folder(self.name)
-        self._memory.unlink(missing_ok=True)
+        self._forget()
 
     def _inside(self, name: str) -> str:
         return name.removeprefix(f"{self.name}/")
@@ -170,6 +204,10 @@ class SweepMirror:
         except (OSError, ValueError, TypeError, AttributeError):
             return {}
 
+    def _forget(self) -> None:
+        self._sending.unlink(missing_ok=True)
+        self._memory.unlink(missing_ok=True)
+
     def _remember(self, known: dict[str, tuple[Stamp, Stamp]]) -> None:
         write_text(self._memory, json.dumps({name: [*here, *there] for name, (here, there) in known.items()}))
 
@@ -194,6 +232,15 @@ def upload_model(remote: Remote, name: str, model: Path) -> bool:
         return False  # replaced meanwhile; it is tried again
     remote.write(f"{name}/{_CARD}", card)
     return True
+
+
+def _same(there: dict[str, Stamp], known: dict[str, Stamp]) -> bool:
+    """Whether nobody else has changed a sweep.
+
+    A copied model is left aside: it follows from the rest, and its upload may have been cut off in its midst.
+    """
+    names = {name for name in there.keys() | known.keys() if not name.startswith("best/")}
+    return all(there.get(name) == known.get(name) for name in names)
 
 
 def _travels(name: str) -> bool:

@@ -78,8 +78,8 @@ def bring_trials(results: Path, name: str) -> None:
         SweepMirror(results / name, Remote(uri)).fetch("trials")
 
 
-def shared(results: Path, name: str) -> None:
-    """Upload what was changed in a sweep's folder, to the URI that its results folder stands for, if it does.
+def shared(results: Path, name: str, part: str) -> None:
+    """Upload a file of a sweep that no driver writes, to the URI that its results folder stands for, if it does.
 
     Raises:
         RemoteError: the store refused.
@@ -90,7 +90,7 @@ def shared(results: Path, name: str) -> None:
     mirror = SweepMirror(results / name, Remote(uri))
     with pulling(mirror.folder):
         if owner(results / f".{name}.lock") is None:  # its driver uploads it
-            mirror.push()
+            mirror.share(part)
 
 
 def bring_model(results: Path, model: Path) -> None:

@@ -135,19 +135,17 @@ class RemoteStorage:
         """See `Storage`."""
         return RemoteTrials(self._uri, self._folder.name)
 
-    def driving(self, tell: Callable[[str], None]) -> AbstractContextManager[None]:
+    @contextmanager
+    def driving(self, tell: Callable[[str], None]) -> Iterator[None]:
         """See `Storage`."""
         lock = RemoteLock(self._mirror.remote, self._folder.name)
-        lock.take()
-        try:
+        with lock.holding():
             # After a look by this machine's other processes, who leave the folder alone once its lock is held.
             with pulling(self._folder.path):
                 self._mirror.pull()
-        except BaseException:
-            lock.release()
-            raise
-        self._uploader = Uploader(self._mirror, lock, tell, PATIENCE)
-        return self._uploader
+            self._uploader = Uploader(self._mirror, lock, tell, PATIENCE)
+            with self._uploader:
+                yield
 
     def clear(self) -> None:
         """See `Storage`."""
@@ -242,13 +240,11 @@ def cleaning(folder: SweepFolder) -> Iterator[None]:
         return
     mirror = SweepMirror(folder.path, Remote(uri))
     lock = RemoteLock(mirror.remote, folder.name)
-    lock.take()
-    try:
+    with lock.holding():
         yield
+        lock.beat()
         if folder.definition.exists():
             mirror.push()
             mirror.send("trials")
         else:
             mirror.clear()
-    finally:
-        lock.release()

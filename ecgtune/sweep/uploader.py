@@ -11,8 +11,9 @@ from ecgtune.remote import RemoteError
 from ecgtune.sweep.mirror import SweepMirror
 from ecgtune.sweep.remote_lock import RemoteLock
 
-# Seconds between two uploads, at least; and of failing ones before the user is told.
+# Seconds between two uploads, at least and at most; and of failing ones before the user is told.
 INTERVAL = 3.0
+_LONGEST = 15.0
 _SILENCE = 15.0
 
 
@@ -21,7 +22,7 @@ class Uploader:
 
     Args:
         mirror: of the sweep.
-        lock: held; given back at the end.
+        lock: held.
         tell: takes a sentence.
         patience: seconds in which the last upload is tried again.
     """
@@ -96,7 +97,7 @@ class Uploader:
                     self._tell("what was waiting is uploaded.")
                 failing, told = None, False
             # What takes long is done less often.
-            pause = max(INTERVAL, 3 * (time.monotonic() - begun))
+            pause = max(INTERVAL, min(_LONGEST, 3 * (time.monotonic() - begun)))
             self._over.wait(min(1.0, pause))
 
     def _upload(self) -> None:
@@ -125,7 +126,6 @@ class Uploader:
                 self._upload()
                 # What was done last may have written something, too.
                 self._mirror.push()
-                self._lock.release()
                 return
             except RemoteError as refused:
                 if not refused.passing or time.monotonic() > until:

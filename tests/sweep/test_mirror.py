@@ -1,10 +1,12 @@
 """A sweep's folder and what lies at its URI."""
 
 import os
+import time
 
 import pytest
 
-from ecgtune.remote import Remote, uri_of
+from ecgtune.errors import EcgtuneError, InputError
+from ecgtune.remote import Remote, RemoteError, uri_of
 from ecgtune.sweep import remote_lock
 from ecgtune.sweep.lock import driving
 from ecgtune.sweep.mirror import SweepMirror, upload_model
@@ -164,6 +166,90 @@ def test_a_lock_ends_with_its_heartbeat(bucket, monkeypatch):
     second.release()
     assert bucket.names() == []
     assert second.owner() is None
+
+
+def test_a_driver_that_slept_overwrites_nothing(bucket, monkeypatch, mirror, elsewhere):
+    asleep, awake = RemoteLock(mirror.remote, "s"), RemoteLock(elsewhere.remote, "s")
+    asleep.take()
+    for name in ("sweep.toml", "study.log", "trials.csv"):
+        write(mirror, name, "1")
+    mirror.push()
+    with monkeypatch.context() as patched:
+        patched.setattr(remote_lock, "STALE_SECONDS", -1.0)
+        awake.take()
+    elsewhere.pull()
+    for name in ("study.log", "trials.csv"):
+        write(elsewhere, name, "12, finished")
+    elsewhere.push()
+    awake.release()
+    for name in ("study.log", "trials.csv"):
+        write(mirror, name, "1, stale")
+    with pytest.raises(EcgtuneError, match="s was taken over by another driver, which has ended"):
+        asleep.beat()
+    with pytest.raises(EcgtuneError, match="s was taken over by another driver"):
+        mirror.push()
+    assert bucket.names() == ["results/s/study.log", "results/s/sweep.toml", "results/s/trials.csv"]
+    assert bucket.read("results/s/trials.csv") == bucket.read("results/s/study.log") == b"12, finished"
+
+
+def test_whose_answer_was_lost_goes_on(bucket, mirror, monkeypatch):
+    write(mirror, "sweep.toml", "1")
+    write(mirror, "study.log", "1")
+    mirror.push()
+    write(mirror, "study.log", "12")
+    known = Remote.stamp
+    lost = iter([known(mirror.remote, "s/study.log")])
+
+    def refuse(self, name):
+        if (answer := next(lost, None)) is None:
+            raise RemoteError("gone", passing=True)
+        return answer
+
+    with monkeypatch.context() as patched, pytest.raises(RemoteError):
+        patched.setattr(Remote, "stamp", refuse)
+        mirror.push()
+    assert bucket.read("results/s/study.log") == b"12"
+    write(mirror, "study.log", "123")
+    mirror.push()
+    assert bucket.read("results/s/study.log") == b"123"
+
+
+def test_a_driver_lives_while_something_takes_long(bucket, monkeypatch):
+    monkeypatch.setattr(remote_lock, "BEAT_SECONDS", 0.05)
+    monkeypatch.setattr(remote_lock, "STALE_SECONDS", 1.5)
+    remote = Remote(bucket.uri())
+    with RemoteLock(remote, "s").holding():
+        time.sleep(2.0)
+        with pytest.raises(InputError, match="is being run already"):
+            RemoteLock(remote, "s").take()
+    assert bucket.names() == []
+
+
+def test_a_driver_that_was_killed_amid_an_upload_keeps_what_is_newer_here(bucket, mirror, monkeypatch):
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    for name in ("sweep.toml", "study.log", "trials.csv", "best/model.json"):
+        write(mirror, name, "1")
+    mirror.push()
+    for name in ("epochs.csv", "study.log", "trials.csv", "best/model.json"):
+        write(mirror, name, "12")
+    for part in ("_uploaded", "_remember"):
+        with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+            patched.setattr(SweepMirror, part, killed)
+            mirror.push()
+        assert b"12" in [bucket.read(f"results/s/{name}") for name in ("epochs.csv", "trials.csv")]
+        mirror.pull()
+        assert {name: text for name, text in here(mirror).items() if text == "1"} == {"sweep.toml": "1"}
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(
+            "ecgtune.sweep.mirror.upload_model", lambda remote, name, _: remote.remove(f"{name}/model.json") or killed()
+        )
+        mirror.push()
+    assert "results/s/best/model.json" not in bucket.names()
+    mirror.pull()
+    mirror.push()
+    assert bucket.read("results/s/best/model.json") == bucket.read("results/s/study.log") == b"12"
 
 
 def test_the_lock_of_a_dead_process_of_this_machine_holds_nobody_up(bucket, monkeypatch):
