@@ -6,14 +6,18 @@ needed.
 
 import hashlib
 import json
+import re
 import shutil
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
-from ecgtune.files import write_text
+from ecgtune.errors import InputError
+from ecgtune.files import replaced, write_text
 from ecgtune.remote import Remote, Stamp
 from ecgtune.sweep.remote_lock import taken_over
 
-_CARD = "model.json"
+_CARD, _DEFINITION = "model.json", "sweep.toml"
+_PARAMETERS = re.compile(r"trials/[^/]+/parameters\.json")
 
 
 def stamp(path: Path) -> Stamp | None:
@@ -51,7 +55,7 @@ class SweepMirror:
         there = self._there()
         if known and _same(there, {name: after for name, (_, after) in known.items()}):
             return
-        if not known and not there:
+        if not known and not there and (self.folder / _DEFINITION).exists():
             return  # Its driver died before anything was uploaded.
         if not there:
             shutil.rmtree(self.folder, ignore_errors=True)
@@ -70,6 +74,28 @@ class SweepMirror:
                 known[name] = here, after
         self._remember(known)
 
+    def pull_definition(self) -> None:
+        """Bring the sweep's definition here, unless it is newer here.
+
+        It is remembered like all that is brought here: once the sweep is gone there, this goes, too.
+
+        Raises:
+            RemoteError: the store refused.
+        """
+        path, name = self.folder / _DEFINITION, f"{self.name}/{_DEFINITION}"
+        known, there, content = self._known(), self.remote.stamp(name), self.remote.read(name)
+        if there is None or content is None:
+            return
+        then = known.get(_DEFINITION)
+        if then is not None and then[1] == there and then[0] != stamp(path):
+            return
+        if _content(path) != content:
+            with replaced(path) as temporary:
+                temporary.write_bytes(content)
+        here = stamp(path)
+        if here is not None and then != (here, there):
+            self._remember({**known, _DEFINITION: (here, there)})
+
     def push(self) -> None:
         """Upload what has changed here, `trials/` left aside, so that whoever takes over at any moment can go on.
 
@@ -84,8 +110,8 @@ class SweepMirror:
         if changed:
             self._refuse_foreign(known)
         study = _content(self.folder / "study.log") if "study.log" in changed else None
-        first = [name for name in changed if name == "sweep.toml" and name not in known]
-        last = [name for name in ("study.log", "sweep.toml") if name in changed and name not in first]
+        first = [name for name in changed if name == _DEFINITION and name not in known]
+        last = [name for name in ("study.log", _DEFINITION) if name in changed and name not in first]
         model = [name for name in changed if name.startswith("best/")]
         others = [name for name in changed if name not in (*first, *last, *model)]
         for name in (*first, *others):
@@ -158,22 +184,47 @@ class SweepMirror:
             if path.is_file() and path.relative_to(self.folder).as_posix() not in there:
                 path.unlink(missing_ok=True)
 
-    def send(self, below: str) -> None:
-        """Have a folder of the sweep there as it is here.
+    def all_here(self) -> dict[str, Stamp]:
+        """All files of the sweep here that may be at the URI, those of the trials too."""
+        paths = (path for path in self.folder.rglob("*") if path.is_file())
+        names = {path.relative_to(self.folder).as_posix(): stamp(path) for path in paths}
+        return {name: here for name, here in names.items() if here and not _is_hidden(name)}
+
+    def send(self, before: Mapping[str, Stamp]) -> None:
+        """Have changed there what has changed here, and only that.
+
+        Args:
+            before: what was here, and there, before it was changed; see `all_here`.
 
         Raises:
             RemoteError: the store refused.
         """
-        place = self.folder / below
-        here = {path.relative_to(self.folder).as_posix(): path for path in place.rglob("*") if path.is_file()}
-        here = {name: path for name, path in here.items() if not any(p.startswith(".") for p in name.split("/"))}
-        there = {self._inside(name): size for name, (size, _) in self.remote.files(f"{self.name}/{below}").items()}
+        after = self.all_here()
         # What is new comes first: a note that says what has gone.
-        for name, path in here.items():
-            if there.get(name) != path.stat().st_size:
-                self.remote.write(f"{self.name}/{name}", path.read_bytes())
-        for name in there.keys() - here.keys():
+        for name in [name for name, here in after.items() if before.get(name) != here]:
+            if _travels(name):
+                self.share(name)
+            else:
+                self.remote.write(f"{self.name}/{name}", (self.folder / name).read_bytes())
+        for name in sorted(before.keys() - after.keys()):
             self.remote.remove(f"{self.name}/{name}")
+            self._remember({known: stamps for known, stamps in self._known().items() if known != name})
+
+    def require_own(self) -> None:
+        """Let nothing be replaced there but a sweep.
+
+        Raises:
+            InputError: something else lies there.
+            RemoteError: the store refused.
+        """
+        there = {self._inside(name) for name in self.remote.files(self.name)}
+        # Workers of a driver that died at once leave these.
+        foreign = sorted(name for name in there if not _PARAMETERS.fullmatch(name))
+        if foreign and _DEFINITION not in there:
+            raise InputError(
+                f"{self.remote.shown}/{self.name} holds {foreign[0]} and is not a sweep, so it is left alone. Choose "
+                "another --name."
+            )
 
     def clear(self) -> None:
         """Remove the sweep there, and what is remembered of it."""
@@ -184,7 +235,10 @@ class SweepMirror:
         return name.removeprefix(f"{self.name}/")
 
     def _there(self) -> dict[str, Stamp]:
+        """What would be brought here; nothing where it is no sweep, which may be of any size."""
         found = {self._inside(name): each for name, each in self.remote.files(self.name).items()}
+        if _DEFINITION not in found:
+            return {}
         return {name: each for name, each in found.items() if _travels(name)}
 
     def _here(self) -> dict[str, Stamp]:
@@ -247,7 +301,11 @@ def _travels(name: str) -> bool:
     """Whether a file of a sweep is brought here or uploaded with the rest."""
     parts = PurePosixPath(name).parts
     # Dot files are not whole yet; Optuna's lock of its journal is of this machine alone.
-    return parts[0] != "trials" and not any(p.startswith(".") for p in parts) and not parts[0].startswith("study.log.")
+    return parts[0] != "trials" and not _is_hidden(name) and not parts[0].startswith("study.log.")
+
+
+def _is_hidden(name: str) -> bool:
+    return any(part.startswith(".") for part in name.split("/"))
 
 
 def _content(path: Path) -> bytes | None:

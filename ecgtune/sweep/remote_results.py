@@ -56,15 +56,16 @@ def refreshed(results: Path, names: Iterable[str] | None = None) -> None:
 
 
 def bring_definitions(results: Path, remote: Remote) -> None:
-    """Have the `sweep.toml` of every sweep at the URI here: it says what stands on what.
+    """Have the `sweep.toml` of every sweep at the URI here as it is there by now: it says what stands on what.
+
+    A sweep that this machine drives is left as it is: nobody knows it better.
 
     Raises:
         RemoteError: the store refused.
     """
     for name in remote.folders():
-        definition = results / name / "sweep.toml"
-        if not definition.exists():
-            remote.download(f"{name}/sweep.toml", definition)
+        if not name.startswith(".") and owner(results / f".{name}.lock") is None:
+            SweepMirror(results / name, remote).pull_definition()
 
 
 def bring_trials(results: Path, name: str) -> None:

@@ -43,8 +43,20 @@ class Storage(Protocol):
         """
         ...
 
+    def require_free(self) -> None:
+        """Whether a sweep may begin here that replaces what there is.
+
+        Raises:
+            InputError: what there is is no sweep.
+        """
+        ...
+
     def clear(self) -> None:
-        """The sweep is removed from its folder, to begin anew."""
+        """The sweep is removed from its folder, to begin anew.
+
+        Raises:
+            InputError: what there is is no sweep.
+        """
         ...
 
     def fetch(self, trial_id: str, part: str) -> None:
@@ -90,6 +102,9 @@ class LocalStorage:
     def driving(self, tell: Callable[[str], None]) -> AbstractContextManager[None]:  # noqa: ARG002 a protocol's
         """See `Storage`."""
         return nullcontext()
+
+    def require_free(self) -> None:
+        """See `Storage`."""
 
     def clear(self) -> None:
         """See `Storage`."""
@@ -147,8 +162,13 @@ class RemoteStorage:
             with self._uploader:
                 yield
 
+    def require_free(self) -> None:
+        """See `Storage`."""
+        self._mirror.require_own()
+
     def clear(self) -> None:
         """See `Storage`."""
+        self._mirror.require_own()
         with self._uploading().paused():
             self._mirror.clear()
 
@@ -228,7 +248,9 @@ def driver(folder: SweepFolder) -> Owner | None:
 
 @contextmanager
 def cleaning(folder: SweepFolder) -> Iterator[None]:
-    """Be the only one that changes a sweep; what is then gone from its folder is gone at its URI, too.
+    """Be the only one that changes a sweep; what goes from its folder within the block goes from its URI, too.
+
+    Whatever was seen before may have changed by now, so it is brought here anew.
 
     Raises:
         InputError: a driver elsewhere is alive.
@@ -241,10 +263,14 @@ def cleaning(folder: SweepFolder) -> Iterator[None]:
     mirror = SweepMirror(folder.path, Remote(uri))
     lock = RemoteLock(mirror.remote, folder.name)
     with lock.holding():
+        with pulling(folder.path):
+            mirror.pull()
+            mirror.fetch("trials")
+        bring_definitions(folder.path.parent, mirror.remote)
+        before = mirror.all_here()
         yield
         lock.beat()
         if folder.definition.exists():
-            mirror.push()
-            mirror.send("trials")
-        else:
+            mirror.send(before)
+        elif "sweep.toml" in before:
             mirror.clear()

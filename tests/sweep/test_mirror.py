@@ -4,14 +4,17 @@ import os
 import time
 
 import pytest
+import tomli_w
 
 from ecgtune.errors import EcgtuneError, InputError
 from ecgtune.remote import Remote, RemoteError, uri_of
 from ecgtune.sweep import remote_lock
+from ecgtune.sweep.folder import SweepFolder
 from ecgtune.sweep.lock import driving
 from ecgtune.sweep.mirror import SweepMirror, upload_model
 from ecgtune.sweep.remote_lock import RemoteLock
-from ecgtune.sweep.remote_results import mirror_folder, refreshed, results_place
+from ecgtune.sweep.remote_results import bring_definitions, mirror_folder, refreshed, results_place
+from ecgtune.sweep.storage import RemoteStorage
 
 
 @pytest.fixture
@@ -67,18 +70,21 @@ def test_only_what_has_changed_travels(mirror, elsewhere, monkeypatch):
 
 
 def test_what_a_dead_driver_did_not_upload_stays_unless_somebody_else_went_on(mirror, elsewhere):
+    write(mirror, "sweep.toml", "1")
     write(mirror, "study.log", "1")
     write(mirror, "trials.csv", "1")
     mirror.push()
     write(mirror, "study.log", "12")
     write(mirror, "extra", "12")
     mirror.pull()
-    assert here(mirror) == {"study.log": "12", "trials.csv": "1", "extra": "12"}
+    assert here(mirror) == {"sweep.toml": "1", "study.log": "12", "trials.csv": "1", "extra": "12"}
     elsewhere.pull()
     write(elsewhere, "study.log", "1xyz")
     elsewhere.push()
     mirror.pull()
-    assert here(mirror) == {"study.log": "1xyz", "trials.csv": "1"}, "all as they left it, not a mixture"
+    assert here(mirror) == {"sweep.toml": "1", "study.log": "1xyz", "trials.csv": "1"}, (
+        "all as they left it, not a mixture"
+    )
 
 
 def test_a_sweep_that_was_never_uploaded_stays(mirror):
@@ -142,6 +148,54 @@ def test_a_sweep_that_this_machine_drives_is_left_alone(bucket, monkeypatch, tmp
     assert not (results / "s").exists()
     refreshed(results)
     assert (results / "s" / "sweep.toml").read_text() == "there"
+
+
+def test_what_is_no_sweep_is_not_brought_here(bucket, monkeypatch, tmp_path):
+    monkeypatch.setenv("ECGTUNE_CACHE", str(tmp_path))
+    bucket.write("results/mitdb/windows.npy", b"large")
+    bucket.write("results/s/sweep.toml", b"there")
+    results = results_place(bucket.uri())
+    refreshed(results)
+    assert [path.name for path in results.iterdir() if path.is_dir()] == ["s"]
+
+
+@pytest.fixture
+def standing(bucket, monkeypatch, tmp_path):
+    """A results folder with `e`, as it was when it stood on another trial of `p` than at the URI by now."""
+    monkeypatch.setenv("ECGTUNE_CACHE", str(tmp_path))
+
+    def stands_on(trial):
+        content = {"sweep": {"stage": "emotion"}, "pretext": {"model": f"../p/trials/{trial}/best"}}
+        bucket.write("results/e/sweep.toml", tomli_w.dumps(content).encode())
+
+    bucket.write("results/p/sweep.toml", b"")
+    for trial in ("00001", "00002"):
+        bucket.write(f"results/p/trials/{trial}/best/encoder.safetensors", b"weights")
+    results = results_place(bucket.uri())
+    stands_on("00001")
+    refreshed(results)
+    stands_on("00002")
+    return results
+
+
+def test_what_a_sweep_stands_on_by_now_stays(standing, bucket):
+    storage = RemoteStorage(SweepFolder(standing / "p"), bucket.uri())
+    for trial in ("00001", "00002"):
+        storage._remove_weights(trial, 3)
+    left = [name for name in bucket.names("results/p/trials") if name.endswith(".safetensors")]
+    assert left == ["results/p/trials/00002/best/encoder.safetensors"]
+
+
+def test_a_definition_that_was_brought_here_leaves_no_phantom(standing, bucket):
+    bucket.write("results/new/sweep.toml", b"there")
+    bring_definitions(standing, Remote(bucket.uri()))
+    assert (standing / "new" / "sweep.toml").read_text() == "there"
+    bucket.remove("results/new/sweep.toml")
+    refreshed(standing)
+    assert not (standing / "new").exists()
+    write(SweepMirror(standing / "e", Remote(bucket.uri())), "sweep.toml", "newer here")
+    bring_definitions(standing, Remote(bucket.uri()))
+    assert (standing / "e" / "sweep.toml").read_text() == "newer here"
 
 
 def test_places_in_the_file_system_stay_what_they_are(tmp_path):
