@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 from ecgtune.errors import InputError, StorageError
 from ecgtune.files import replaced, write_text
@@ -66,8 +66,34 @@ def is_uri(text: str) -> bool:
 
 def shown(uri: str) -> str:
     """A URI as it may be printed and written: without user, password and query."""
-    parts = urlsplit(uri)
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+    scheme, _, rest = uri.partition("://")
+    parts = urlsplit(f"//{_without_user(rest)}")
+    return urlunsplit((scheme, parts.netloc, parts.path, "", ""))
+
+
+def refuse_credentials(text: str) -> None:
+    """Let no URI pass with a user or a password in it, nor one whose query has them; no other text is looked at.
+
+    Raises:
+        InputError: there are some; they are not shown.
+    """
+    if not is_uri(text):
+        return
+    rest = text.partition("://")[2]
+    query = urlsplit(text).query
+    if _without_user(rest) != rest or any("@" in value for _, value in parse_qsl(query)):
+        raise InputError(
+            f"{shown(text)} was given with credentials in it, and a URI is written into files. Leave them out: set "
+            "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or use ~/.aws/credentials or the machine's role."
+        )
+
+
+def _without_user(rest: str) -> str:
+    """What follows `://`, without user and password; a password may have slashes in it."""
+    place, mark, query = rest.partition("?")
+    host = place.partition("/")[0]
+    before = place if ":" in host else host
+    return place[before.rfind("@") + 1 :] + mark + query
 
 
 def stand_for(folder: Path, uri: str) -> None:
@@ -97,11 +123,7 @@ class Remote:
 
     def __init__(self, uri: str, *, patience: float = 0.0) -> None:
         self.uri, self.shown, self._patience = uri, shown(uri).rstrip("/"), patience
-        if "@" in urlsplit(uri).netloc:
-            raise InputError(
-                f"{self.shown} was given with credentials in it, and a URI is written into files. Leave them out: set "
-                "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or use ~/.aws/credentials or the machine's role."
-            )
+        refuse_credentials(uri)
         from pyarrow import fs, lib
 
         try:
