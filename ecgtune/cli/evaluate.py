@@ -35,7 +35,7 @@ def evaluate(
 
     folders = [sweep_folder(results, name) for name in names]
     for name in names:
-        bring_trials(results, name)
+        bring_trials(results, name, weights=False)
     with stderr().status("evaluating") as status:
         evaluation = evaluate_sweeps(
             folders, cache=cache_folder(), random_encoders=random_encoders, tell=lambda text: status.update(text)

@@ -8,11 +8,11 @@ import hashlib
 import json
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path, PurePosixPath
 
 from ecgtune.errors import InputError
-from ecgtune.files import replaced, write_text
+from ecgtune.files import replaced, sha256, write_text
 from ecgtune.remote import Remote, Stamp
 from ecgtune.sweep.remote_lock import taken_over
 
@@ -169,20 +169,51 @@ class SweepMirror:
         if there != (known["study.log"][1] if "study.log" in known else None):
             raise taken_over(self.name, "another driver")
 
-    def fetch(self, below: str) -> None:
+    def fetch(self, below: str, wanted: Callable[[str], bool] = lambda _name: True) -> None:
         """Have a file or a folder of the sweep here as it is there, and not here if it is not there.
+
+        A model that is replaced there meanwhile is brought once more: its card belongs to its weights.
+
+        Args:
+            below: the file or folder.
+            wanted: whether a file is brought; what is not stays away or as it is.
 
         Raises:
             RemoteError: the store refused.
         """
-        single = self.remote.stamp(f"{self.name}/{below}")
-        there = {below} if single else {self._inside(name) for name in self.remote.files(f"{self.name}/{below}")}
-        for name in there:
-            self.remote.download(f"{self.name}/{name}", self.folder / name)
+        seen: dict[str, Stamp] = {}
+        for _ in range(2):
+            there = self._below(below)
+            torn = {card.rpartition("/")[0] for card in seen if self._is_torn(card, seen)}
+            changed = [
+                name
+                for name, each in there.items()
+                if wanted(name) and (seen.get(name) != each or name.rpartition("/")[0] in torn)
+            ]
+            # The card last: without one a model is none.
+            for name in sorted(changed, key=lambda name: (name.endswith(f"/{_CARD}"), name)):
+                self.remote.download(f"{self.name}/{name}", self.folder / name)
+            seen = {name: each for name, each in there.items() if wanted(name)}
         target = self.folder / below
         for path in [target] if target.is_file() else list(target.rglob("*")):
             if path.is_file() and path.relative_to(self.folder).as_posix() not in there:
                 path.unlink(missing_ok=True)
+
+    def _below(self, below: str) -> dict[str, Stamp]:
+        single = self.remote.stamp(f"{self.name}/{below}")
+        if single is not None:
+            return {below: single}
+        return {self._inside(name): each for name, each in self.remote.files(f"{self.name}/{below}").items()}
+
+    def _is_torn(self, card: str, fetched: Collection[str]) -> bool:
+        """Whether a name is that of a card, and one of the fetched files beside it is another than it says."""
+        folder, _, name = card.rpartition("/")
+        if name != _CARD:
+            return False
+        return any(
+            f"{folder}/{file}" in fetched and _sha256(self.folder / folder / file) != digest
+            for file, digest in _checksums(self.folder / card).items()
+        )
 
     def all_here(self) -> dict[str, Stamp]:
         """All files of the sweep here that may be at the URI, those of the trials too."""
@@ -266,6 +297,13 @@ class SweepMirror:
         write_text(self._memory, json.dumps({name: [*here, *there] for name, (here, there) in known.items()}))
 
 
+def is_whole(model: Path) -> bool:
+    """Whether a model's folder has a card, and all the files that it names."""
+    return (model / _CARD).is_file() and all(
+        _sha256(model / file) == digest for file, digest in _checksums(model / _CARD).items()
+    )
+
+
 def upload_model(remote: Remote, name: str, model: Path) -> bool:
     """Upload a model's folder, its card last; whether it stayed the same meanwhile.
 
@@ -278,6 +316,10 @@ def upload_model(remote: Remote, name: str, model: Path) -> bool:
     if card is None:
         return False
     remote.remove(f"{name}/{_CARD}")
+    # What an older model has left: a note that says that its weights are gone, for instance.
+    for left in remote.files(name):
+        if not (model / left.removeprefix(f"{name}/")).exists():
+            remote.remove(left)
     for path in sorted(model.iterdir()):
         content = None if path.name == _CARD or path.name.startswith(".") else _content(path)
         if content is not None:
@@ -306,6 +348,22 @@ def _travels(name: str) -> bool:
 
 def _is_hidden(name: str) -> bool:
     return any(part.startswith(".") for part in name.split("/"))
+
+
+def _checksums(card: Path) -> dict[str, str]:
+    """Of the files that a card names; empty where it names none, or cannot be read."""
+    try:
+        files = json.loads(card.read_text(encoding="utf-8"))["files"]
+        return {str(name): str(entry["sha256"]) for name, entry in files.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
+
+
+def _sha256(path: Path) -> str | None:
+    try:
+        return sha256(path)
+    except OSError:
+        return None
 
 
 def _content(path: Path) -> bytes | None:

@@ -68,15 +68,24 @@ def bring_definitions(results: Path, remote: Remote) -> None:
             SweepMirror(results / name, remote).pull_definition()
 
 
-def bring_trials(results: Path, name: str) -> None:
+def bring_trials(results: Path, name: str, *, weights: bool = True) -> None:
     """Have what a sweep's trials have left here, from the URI that a results folder stands for, if it does.
+
+    A sweep that this machine drives is left as it is.
+
+    Args:
+        results: the results folder.
+        name: of the sweep.
+        weights: whether the models' weights and the states are brought, too; else cards and predictions only.
 
     Raises:
         RemoteError: the store refused.
     """
     uri = uri_of(results)
-    if uri is not None:
-        SweepMirror(results / name, Remote(uri)).fetch("trials")
+    if uri is not None and owner(results / f".{name}.lock") is None:
+        SweepMirror(results / name, Remote(uri)).fetch(
+            "trials", lambda part: weights or not part.endswith((".safetensors", ".pt"))
+        )
 
 
 def shared(results: Path, name: str, part: str) -> None:

@@ -17,7 +17,7 @@ from ecgtune.data.store import WindowDataset, load_dataset, mount
 from ecgtune.errors import DataError
 from ecgtune.remote import Remote, uri_of
 from ecgtune.sweep.job import Job
-from ecgtune.sweep.mirror import SweepMirror
+from ecgtune.sweep.mirror import SweepMirror, is_whole
 from ecgtune.sweep.remote_results import mirror_folder, pulling
 from ecgtune.training.result import EpochResult
 
@@ -97,7 +97,7 @@ class FetchedModel:
         """
         folder = mirror_folder(self.uri) / self.sweep
         with pulling(folder):
-            if not (folder / self.below / "model.json").is_file():
+            if not is_whole(folder / self.below):
                 SweepMirror(folder, Remote(self.uri)).fetch(self.below)
         return folder / self.below
 

@@ -104,17 +104,15 @@ class Uploader:
         with self._busy:
             self._lock.beat()
             with self._choosing:
-                chosen = {trial_id: len(actions) for trial_id, actions in self._later.items()}
+                chosen = [(trial_id, action) for trial_id, actions in self._later.items() for action in actions]
             self._mirror.push()
-            for trial_id, count in chosen.items():
-                for _ in range(count):
-                    # Not beside a worker that has just taken up the trial.
-                    with self._choosing:
-                        actions = self._later.get(trial_id)
-                        if not actions:
-                            break
-                        actions[0]()
-                        del actions[0]
+            for trial_id, action in chosen:
+                # Not beside a worker that has just taken up the trial, nor what was asked for since.
+                with self._choosing:
+                    queued = self._later.get(trial_id, [])
+                    if any(each is action for each in queued):
+                        action()
+                        self._later[trial_id] = [each for each in queued if each is not action]
             with self._choosing:
                 self._later = {trial_id: actions for trial_id, actions in self._later.items() if actions}
 

@@ -1,5 +1,7 @@
 """A sweep's folder and what lies at its URI."""
 
+import hashlib
+import json
 import os
 import time
 
@@ -11,10 +13,11 @@ from ecgtune.remote import Remote, RemoteError, uri_of
 from ecgtune.sweep import remote_lock
 from ecgtune.sweep.folder import SweepFolder
 from ecgtune.sweep.lock import driving
-from ecgtune.sweep.mirror import SweepMirror, upload_model
+from ecgtune.sweep.mirror import SweepMirror, is_whole, upload_model
 from ecgtune.sweep.remote_lock import RemoteLock
-from ecgtune.sweep.remote_results import bring_definitions, mirror_folder, refreshed, results_place
+from ecgtune.sweep.remote_results import bring_definitions, bring_trials, mirror_folder, refreshed, results_place
 from ecgtune.sweep.storage import RemoteStorage
+from ecgtune.sweep.uploader import Uploader
 
 
 @pytest.fixture
@@ -125,6 +128,79 @@ def test_a_model_that_is_replaced_while_it_is_uploaded_has_no_card(mirror, bucke
     monkeypatch.undo()
     mirror.push()
     assert bucket.read("results/s/best/model.json") == b"22"
+
+
+def test_a_model_that_is_made_again_has_no_note_that_it_is_gone(mirror, bucket):
+    bucket.write("results/s/best/weights-removed.txt", b"its weights were removed")
+    write(mirror, "best/model.json", "1")
+    write(mirror, "best/encoder.safetensors", "1")
+    assert upload_model(mirror.remote, "s/best", mirror.folder / "best")
+    assert bucket.names() == ["results/s/best/encoder.safetensors", "results/s/best/model.json"]
+
+
+def model_of(epoch):
+    weights = f"weights of {epoch}".encode()
+    card = {"epoch": epoch, "files": {"z.safetensors": {"sha256": hashlib.sha256(weights).hexdigest()}}}
+    return {"z.safetensors": weights, "model.json": json.dumps(card).encode()}
+
+
+@pytest.mark.parametrize("after", ["z.safetensors", "model.json"])
+def test_a_fetched_card_is_that_of_its_weights(mirror, bucket, monkeypatch, after):
+    def upload(epoch):
+        for name, content in model_of(epoch).items():
+            bucket.write(f"results/s/trials/1/best/{name}", content)
+
+    upload(1)
+    get, brought = Remote.download, []
+
+    def meanwhile(self, name, path):
+        found = get(self, name, path)
+        if name.endswith(after) and not brought:
+            upload(2)
+        brought.append(name)
+        return found
+
+    monkeypatch.setattr(Remote, "download", meanwhile)
+    mirror.fetch("trials/1/best")
+    assert brought[:2] == ["s/trials/1/best/z.safetensors", "s/trials/1/best/model.json"]
+    assert is_whole(mirror.folder / "trials/1/best")
+
+
+def test_cards_and_predictions_come_without_weights(bucket, monkeypatch, tmp_path):
+    monkeypatch.setenv("ECGTUNE_CACHE", str(tmp_path))
+    for name in ("best/model.json", "best/predictions.csv", "best/encoder.safetensors", "state.pt"):
+        bucket.write(f"results/s/trials/00000/{name}", b"x")
+    results = results_place(bucket.uri())
+    with driving(results / ".s.lock"):
+        bring_trials(results, "s")
+    assert not (results / "s").exists()
+    bring_trials(results, "s", weights=False)
+    assert here(SweepMirror(results / "s", None)).keys() == {
+        "trials/00000/best/model.json",
+        "trials/00000/best/predictions.csv",
+    }
+
+
+def test_what_is_asked_for_during_an_upload_waits_for_the_next():
+    done = []
+
+    class During:
+        def push(self):
+            if not done:
+                uploader.never("7")
+                uploader.later("7", lambda: done.append("new"))
+                done.append("pushed")
+
+    class Lock:
+        def beat(self):
+            pass
+
+    uploader = Uploader(During(), Lock(), print, 1.0)
+    uploader.later("7", lambda: done.append("old"))
+    uploader._upload()
+    assert done == ["pushed"]
+    uploader._upload()
+    assert done == ["pushed", "new"]
 
 
 def test_a_part_is_fetched_as_it_is_there(mirror, bucket):
