@@ -71,6 +71,12 @@ def shown(uri: str) -> str:
     return urlunsplit((scheme, parts.netloc, parts.path, "", ""))
 
 
+def below(uri: str, name: str) -> str:
+    """The URI of what lies in a folder at a URI; the query stays, so that it leads there."""
+    place, mark, query = uri.partition("?")
+    return f"{place.rstrip('/')}/{name}{mark}{query}"
+
+
 def refuse_credentials(text: str) -> None:
     """Let no URI pass with a user or a password in it, nor one whose query has them; no other text is looked at.
 

@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from ecgtune.errors import InputError, StorageError
-from ecgtune.remote import Remote, RemoteError, is_uri, refuse_credentials, shown, stand_for, uri_of
+from ecgtune.remote import Remote, RemoteError, below, is_uri, refuse_credentials, shown, stand_for, uri_of
 
 
 @pytest.fixture
@@ -139,6 +139,12 @@ def test_what_may_be_over_in_a_while_is_tried_again(bucket, monkeypatch):
     assert remote._do(flaky) == "done"
     with pytest.raises(RemoteError, match="cannot be reached"):
         Remote(bucket.uri())._do(lambda: calls.clear() or flaky())
+
+
+def test_what_lies_below_a_uri_can_be_given_again(bucket):
+    Remote(bucket.uri()).write("s/sweep.toml", b"x")
+    assert Remote(below(bucket.uri(), "s")).read("sweep.toml") == b"x"
+    assert below("s3://b/p/", "s") == "s3://b/p/s"
 
 
 def test_a_folder_that_stands_for_a_uri(tmp_path):

@@ -16,6 +16,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
 from uuid import uuid4
 
 from ecgtune.errors import EcgtuneError, InputError
@@ -129,7 +131,7 @@ class RemoteLock:
             return None
 
     def _write(self) -> None:
-        content = {**asdict(self._me), "id": self._id, "beat": time.time()}
+        content = {**asdict(self._me), "machine": _machine(), "id": self._id, "beat": time.time()}
         self._remote.write(self._note, json.dumps(content).encode())
 
 
@@ -145,7 +147,17 @@ def _owner(found: dict[str, str]) -> Owner:
     return Owner(int(found["pid"]), str(found.get("host", "?")), str(found.get("since", "?")))
 
 
+@cache
+def _machine() -> str:
+    """Where a process number means the same as here, which a host name does not say; empty where nobody knows."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
+        return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
+    except OSError:
+        return ""
+
+
 def _dead(found: dict[str, str]) -> bool:
-    if found.get("host") == socket.gethostname() and not alive(int(found["pid"])):
+    if _machine() and found.get("machine") == _machine() and not alive(int(found["pid"])):
         return True
     return time.time() - float(found["beat"]) > STALE_SECONDS

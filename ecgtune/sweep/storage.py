@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Protocol
 
-from ecgtune.errors import StorageError
+from ecgtune.errors import EcgtuneError, StorageError
 from ecgtune.files import storage_errors
 from ecgtune.remote import Remote, RemoteError, uri_of
 from ecgtune.sweep.folder import SweepFolder
@@ -144,6 +144,8 @@ class RemoteStorage:
         self._mirror = SweepMirror(folder.path, Remote(uri))
         self._patient = SweepMirror(folder.path, Remote(uri, patience=_MOMENT))
         self._uploader: Uploader | None = None
+        # Why the best model so far, which nobody has asked for again, is not here.
+        self._unfetched: RemoteError | None = None
 
     @property
     def trials(self) -> TrialStore:
@@ -161,6 +163,11 @@ class RemoteStorage:
             self._uploader = Uploader(self._mirror, lock, tell, PATIENCE)
             with self._uploader:
                 yield
+        if self._unfetched is not None:
+            raise EcgtuneError(
+                f"the best model of {self._folder.name} could not be copied to best/: {self._unfetched} `--resume` "
+                "copies it."
+            ) from self._unfetched
 
     def require_free(self) -> None:
         """See `Storage`."""
@@ -174,7 +181,14 @@ class RemoteStorage:
 
     def fetch(self, trial_id: str, part: str) -> None:
         """See `Storage`."""
-        self._patient.fetch(f"trials/{trial_id}/{part}")
+        try:
+            self._patient.fetch(f"trials/{trial_id}/{part}")
+        except RemoteError as error:
+            if part == "best":
+                self._unfetched = error
+            raise
+        if part == "best":
+            self._unfetched = None
 
     def share(self, trial_id: str, part: str) -> None:
         """See `Storage`."""

@@ -388,3 +388,40 @@ def test_the_lock_of_a_dead_process_of_this_machine_holds_nobody_up(bucket, monk
     monkeypatch.setattr(remote_lock, "alive", lambda pid: False)
     assert RemoteLock(remote, "s").owner() is None
     RemoteLock(remote, "s").take()
+
+
+@pytest.mark.parametrize("other", [{"machine": "another"}, {"machine": ""}])
+def test_a_machine_of_the_same_name_is_another(bucket, monkeypatch, other):
+    remote = Remote(bucket.uri())
+    RemoteLock(remote, "s").take()
+    note = json.loads(bucket.read("results/.s.lock"))
+    bucket.write("results/.s.lock", json.dumps({**note, **other}).encode())
+    monkeypatch.setattr(remote_lock, "alive", lambda pid: False)
+    with pytest.raises(InputError, match="is being run already"):
+        RemoteLock(remote, "s").take()
+
+
+@pytest.mark.parametrize("back", [False, True])
+def test_a_best_model_that_never_came_is_told_at_the_end(bucket, monkeypatch, tmp_path, back):
+    def gone(self, below):
+        raise RemoteError("the store is gone.", passing=True)
+
+    storage = RemoteStorage(SweepFolder(tmp_path / "s"), bucket.uri())
+    bucket.write("results/s/sweep.toml", b"there")
+
+    def drive():
+        with storage.driving(print):
+            with monkeypatch.context() as patched, pytest.raises(RemoteError):
+                patched.setattr(SweepMirror, "_below", gone)
+                storage.fetch("00000", "best")
+            if back:
+                storage.fetch("00000", "best")
+            write(storage._mirror, "trials.csv", "the last")
+
+    if back:
+        drive()
+    else:
+        with pytest.raises(EcgtuneError, match=r"could not be copied to best/: the store is gone\. `--resume` copies"):
+            drive()
+    assert bucket.read("results/s/trials.csv") == b"the last"
+    assert "results/.s.lock" not in bucket.names()
