@@ -8,15 +8,16 @@ import hashlib
 import json
 import re
 import shutil
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
 
 from ecgtune.errors import InputError
-from ecgtune.files import replaced, sha256, write_text
+from ecgtune.files import replaced, write_text
 from ecgtune.remote import Remote, Stamp
 from ecgtune.sweep.remote_lock import taken_over
+from ecgtune.sweep.remote_model import CARD, content_of, torn, upload_model
 
-_CARD, _DEFINITION = "model.json", "sweep.toml"
+_DEFINITION = "sweep.toml"
 _PARAMETERS = re.compile(r"trials/[^/]+/parameters\.json")
 
 
@@ -89,7 +90,7 @@ class SweepMirror:
         then = known.get(_DEFINITION)
         if then is not None and then[1] == there and then[0] != stamp(path):
             return
-        if _content(path) != content:
+        if content_of(path) != content:
             with replaced(path) as temporary:
                 temporary.write_bytes(content)
         here = stamp(path)
@@ -109,19 +110,19 @@ class SweepMirror:
         changed = {name: here for name, here in self._here().items() if name not in known or known[name][0] != here}
         if changed:
             self._refuse_foreign(known)
-        study = _content(self.folder / "study.log") if "study.log" in changed else None
+        study = content_of(self.folder / "study.log") if "study.log" in changed else None
         first = [name for name in changed if name == _DEFINITION and name not in known]
         last = [name for name in ("study.log", _DEFINITION) if name in changed and name not in first]
         model = [name for name in changed if name.startswith("best/")]
         others = [name for name in changed if name not in (*first, *last, *model)]
         for name in (*first, *others):
-            self._upload(name, _content(self.folder / name), changed[name])
+            self._upload(name, content_of(self.folder / name), changed[name])
         if model:
             sent = upload_model(self.remote, f"{self.name}/best", self.folder / "best")
             for name in model if sent else ():
                 self._uploaded(name, changed[name])
         for name in last:
-            self._upload(name, study if name == "study.log" else _content(self.folder / name), changed[name])
+            self._upload(name, study if name == "study.log" else content_of(self.folder / name), changed[name])
 
     def share(self, name: str) -> None:
         """Upload one file, whoever drives the sweep.
@@ -131,7 +132,7 @@ class SweepMirror:
         """
         here = stamp(self.folder / name)
         if here is not None:
-            self._upload(name, _content(self.folder / name), here)
+            self._upload(name, content_of(self.folder / name), here)
 
     def _upload(self, name: str, content: bytes | None, here: Stamp) -> None:
         """Upload a file, and remember it at once: a process that is killed meanwhile knows afterwards what is its."""
@@ -184,14 +185,14 @@ class SweepMirror:
         seen: dict[str, Stamp] = {}
         for _ in range(2):
             there = self._below(below)
-            torn = {card.rpartition("/")[0] for card in seen if self._is_torn(card, seen)}
+            damaged = torn(self.folder, seen)
             changed = [
                 name
                 for name, each in there.items()
-                if wanted(name) and (seen.get(name) != each or name.rpartition("/")[0] in torn)
+                if wanted(name) and (seen.get(name) != each or name.rpartition("/")[0] in damaged)
             ]
             # The card last: without one a model is none.
-            for name in sorted(changed, key=lambda name: (name.endswith(f"/{_CARD}"), name)):
+            for name in sorted(changed, key=lambda name: (name.endswith(f"/{CARD}"), name)):
                 self.remote.download(f"{self.name}/{name}", self.folder / name)
             seen = {name: each for name, each in there.items() if wanted(name)}
         target = self.folder / below
@@ -204,16 +205,6 @@ class SweepMirror:
         if single is not None:
             return {below: single}
         return {self._inside(name): each for name, each in self.remote.files(f"{self.name}/{below}").items()}
-
-    def _is_torn(self, card: str, fetched: Collection[str]) -> bool:
-        """Whether a name is that of a card, and one of the fetched files beside it is another than it says."""
-        folder, _, name = card.rpartition("/")
-        if name != _CARD:
-            return False
-        return any(
-            f"{folder}/{file}" in fetched and _sha256(self.folder / folder / file) != digest
-            for file, digest in _checksums(self.folder / card).items()
-        )
 
     def all_here(self) -> dict[str, Stamp]:
         """All files of the sweep here that may be at the URI, those of the trials too."""
@@ -297,39 +288,6 @@ class SweepMirror:
         write_text(self._memory, json.dumps({name: [*here, *there] for name, (here, there) in known.items()}))
 
 
-def is_whole(model: Path) -> bool:
-    """Whether a model's folder has a card, and all the files that it names."""
-    return (model / _CARD).is_file() and all(
-        _sha256(model / file) == digest for file, digest in _checksums(model / _CARD).items()
-    )
-
-
-def upload_model(remote: Remote, name: str, model: Path) -> bool:
-    """Upload a model's folder, its card last; whether it stayed the same meanwhile.
-
-    A model without a card is none, so nobody ever takes weights for those of another epoch.
-
-    Raises:
-        RemoteError: the store refused.
-    """
-    card = _content(model / _CARD)
-    if card is None:
-        return False
-    remote.remove(f"{name}/{_CARD}")
-    # What an older model has left: a note that says that its weights are gone, for instance.
-    for left in remote.files(name):
-        if not (model / left.removeprefix(f"{name}/")).exists():
-            remote.remove(left)
-    for path in sorted(model.iterdir()):
-        content = None if path.name == _CARD or path.name.startswith(".") else _content(path)
-        if content is not None:
-            remote.write(f"{name}/{path.name}", content)
-    if _content(model / _CARD) != card:
-        return False  # replaced meanwhile; it is tried again
-    remote.write(f"{name}/{_CARD}", card)
-    return True
-
-
 def _same(there: dict[str, Stamp], known: dict[str, Stamp]) -> bool:
     """Whether nobody else has changed a sweep.
 
@@ -348,26 +306,3 @@ def _travels(name: str) -> bool:
 
 def _is_hidden(name: str) -> bool:
     return any(part.startswith(".") for part in name.split("/"))
-
-
-def _checksums(card: Path) -> dict[str, str]:
-    """Of the files that a card names; empty where it names none, or cannot be read."""
-    try:
-        files = json.loads(card.read_text(encoding="utf-8"))["files"]
-        return {str(name): str(entry["sha256"]) for name, entry in files.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return {}
-
-
-def _sha256(path: Path) -> str | None:
-    try:
-        return sha256(path)
-    except OSError:
-        return None
-
-
-def _content(path: Path) -> bytes | None:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        return None

@@ -17,7 +17,8 @@ from ecgtune.data.store import WindowDataset, load_dataset, mount
 from ecgtune.errors import DataError
 from ecgtune.remote import Remote, uri_of
 from ecgtune.sweep.job import Job
-from ecgtune.sweep.mirror import SweepMirror, is_whole
+from ecgtune.sweep.mirror import SweepMirror
+from ecgtune.sweep.remote_model import is_whole
 from ecgtune.sweep.remote_results import mirror_folder, pulling
 from ecgtune.training.result import EpochResult
 

@@ -175,8 +175,10 @@ class RemoteStorage:
 
     def clear(self) -> None:
         """See `Storage`."""
-        self._mirror.require_own()
-        with self._uploading().paused():
+        with self._uploading().paused() as lock:
+            # The cluster may have taken long to start.
+            lock.beat()
+            self._mirror.require_own()
             self._mirror.clear()
 
     def fetch(self, trial_id: str, part: str) -> None:

@@ -7,7 +7,8 @@ from typing import Protocol
 from ecgtune.files import storage_errors
 from ecgtune.remote import Remote, Stamp
 from ecgtune.sweep.folder import SweepFolder
-from ecgtune.sweep.mirror import stamp, upload_model
+from ecgtune.sweep.mirror import stamp
+from ecgtune.sweep.remote_model import upload_model
 from ecgtune.sweep.scratch import scratch
 
 # Seconds in which a worker tries again what may be over in a while; then its trial is left for `--resume`.

@@ -63,10 +63,10 @@ class Uploader:
         self._wake.set()
 
     @contextmanager
-    def paused(self) -> Iterator[None]:
+    def paused(self) -> Iterator[RemoteLock]:
         """Upload nothing within the block."""
         with self._busy:
-            yield
+            yield self._lock
 
     def _live(self) -> None:
         failing: float | None = None

@@ -13,8 +13,9 @@ from ecgtune.remote import Remote, RemoteError, uri_of
 from ecgtune.sweep import remote_lock
 from ecgtune.sweep.folder import SweepFolder
 from ecgtune.sweep.lock import driving
-from ecgtune.sweep.mirror import SweepMirror, is_whole, upload_model
+from ecgtune.sweep.mirror import SweepMirror
 from ecgtune.sweep.remote_lock import RemoteLock
+from ecgtune.sweep.remote_model import is_whole, upload_model
 from ecgtune.sweep.remote_results import bring_definitions, bring_trials, mirror_folder, refreshed, results_place
 from ecgtune.sweep.storage import RemoteStorage
 from ecgtune.sweep.uploader import Uploader
@@ -425,3 +426,30 @@ def test_a_best_model_that_never_came_is_told_at_the_end(bucket, monkeypatch, tm
             drive()
     assert bucket.read("results/s/trials.csv") == b"the last"
     assert "results/.s.lock" not in bucket.names()
+
+
+def test_a_driver_that_slept_before_it_began_removes_nothing(bucket, tmp_path):
+    storage = RemoteStorage(SweepFolder(tmp_path / "s"), bucket.uri())
+
+    def drive():
+        with storage.driving(print):
+            bucket.remove("results/.s.lock")  # Another one has taken over and ended.
+            bucket.write("results/s/sweep.toml", b"of the other")
+            storage.clear()
+
+    with pytest.raises(EcgtuneError, match="s was taken over by another driver"):
+        drive()
+    assert bucket.read("results/s/sweep.toml") == b"of the other"
+
+
+def test_uploads_that_take_long_are_not_put_off_for_long(monkeypatch):
+    waited, now = [], iter(range(0, 10_000, 100))
+    uploader = Uploader(None, None, print, 1.0)
+    monkeypatch.setattr(uploader, "_upload", lambda: None)
+    monkeypatch.setattr("ecgtune.sweep.uploader.time.monotonic", lambda: next(now))
+    monkeypatch.setattr(uploader._over, "wait", lambda _: None)
+    monkeypatch.setattr(
+        uploader._wake, "wait", lambda pause: (waited.append(pause), len(waited) == 3 and uploader._over.set())
+    )
+    uploader._live()
+    assert waited == [3.0, 15.0, 15.0]
