@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 from ecgtune.errors import InputError, StorageError
 from ecgtune.files import replaced, write_text
@@ -30,6 +30,7 @@ _PASSING = re.compile(
     re.IGNORECASE,
 )
 
+_CONNECT_SECONDS, _REQUEST_SECONDS = 5.0, 20.0
 # In a folder that stands for one at a URI.
 _NOTE = ".uri"
 # Size in bytes, and time of the last change in ns: what tells one state of a file from another.
@@ -65,8 +66,40 @@ def is_uri(text: str) -> bool:
 
 def shown(uri: str) -> str:
     """A URI as it may be printed and written: without user, password and query."""
-    parts = urlsplit(uri)
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+    scheme, _, rest = uri.partition("://")
+    parts = urlsplit(f"//{_without_user(rest)}")
+    return urlunsplit((scheme, parts.netloc, parts.path, "", ""))
+
+
+def below(uri: str, name: str) -> str:
+    """The URI of what lies in a folder at a URI; the query stays, so that it leads there."""
+    place, mark, query = uri.partition("?")
+    return f"{place.rstrip('/')}/{name}{mark}{query}"
+
+
+def refuse_credentials(text: str) -> None:
+    """Let no URI pass with a user or a password in it, nor one whose query has them; no other text is looked at.
+
+    Raises:
+        InputError: there are some; they are not shown.
+    """
+    if not is_uri(text):
+        return
+    rest = text.partition("://")[2]
+    query = urlsplit(text).query
+    if _without_user(rest) != rest or any("@" in value for _, value in parse_qsl(query)):
+        raise InputError(
+            f"{shown(text)} was given with credentials in it, and a URI is written into files. Leave them out: set "
+            "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or use ~/.aws/credentials or the machine's role."
+        )
+
+
+def _without_user(rest: str) -> str:
+    """What follows `://`, without user and password; a password may have slashes in it."""
+    place, mark, query = rest.partition("?")
+    host = place.partition("/")[0]
+    before = place if ":" in host else host
+    return place[before.rfind("@") + 1 :] + mark + query
 
 
 def stand_for(folder: Path, uri: str) -> None:
@@ -96,22 +129,18 @@ class Remote:
 
     def __init__(self, uri: str, *, patience: float = 0.0) -> None:
         self.uri, self.shown, self._patience = uri, shown(uri).rstrip("/"), patience
-        if "@" in urlsplit(uri).netloc:
-            raise InputError(
-                f"{self.shown} was given with credentials in it, and a URI is written into files. Leave them out: set "
-                "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or use ~/.aws/credentials or the machine's role."
-            )
+        refuse_credentials(uri)
         from pyarrow import fs, lib
 
         try:
-            self._fs, root = fs.FileSystem.from_uri(uri)
+            found, root = fs.FileSystem.from_uri(uri)
         except (lib.ArrowInvalid, lib.ArrowNotImplementedError, OSError, ValueError) as error:
             said = str(error).replace(uri, self.shown)
             raise InputError(
                 f"{self.shown} cannot be used as a place for files: {said}. Give a folder, or a URI like "
                 "s3://BUCKET/PATH or s3://BUCKET/PATH?endpoint_override=http://HOST:PORT&region=REGION."
             ) from error
-        self._root = root.rstrip("/")
+        self._fs, self._root = _hasty(found), root.rstrip("/")
 
     def __reduce__(self) -> tuple[Any, ...]:
         """A connection does not travel; it is made again."""
@@ -237,6 +266,17 @@ class Remote:
                     raise
                 time.sleep(pause)
                 pause = min(2 * pause, 10.0)
+
+
+def _hasty(found: Any) -> Any:
+    """The same file system, where no call waits for a server that is gone for longer than a heartbeat may take."""
+    from pyarrow import fs
+
+    if not isinstance(found, fs.S3FileSystem):
+        return found
+    # A URI cannot say so, and the only way to all that it did say is the one that pickles it.
+    _, (options,) = found.__reduce__()
+    return fs.S3FileSystem(**{**options, "connect_timeout": _CONNECT_SECONDS, "request_timeout": _REQUEST_SECONDS})
 
 
 def _connected(uri: str, patience: float) -> Remote:

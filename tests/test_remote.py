@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from ecgtune.errors import InputError, StorageError
-from ecgtune.remote import Remote, RemoteError, is_uri, shown, stand_for, uri_of
+from ecgtune.remote import Remote, RemoteError, below, is_uri, refuse_credentials, shown, stand_for, uri_of
 
 
 @pytest.fixture
@@ -44,12 +44,28 @@ def test_what_is_a_uri(text, yes):
     assert is_uri(text) is yes
 
 
-@pytest.mark.parametrize("uri", ["s3://me:secret@bucket/p", "s3://me:secret@bucket/p?region=x", "nope://me:secret@x/y"])
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "s3://me:secret@bucket/p",
+        "s3://me:secret@bucket/p?region=x",
+        "nope://me:secret@x/y",
+        "s3://me:se/secret@bucket/p",
+        "s3://me:p@ss/secret@bucket/p",
+        "s3://bucket/p?endpoint_override=http://me:secret@host:9000",
+        "s3://bucket/p?region=x&endpoint_override=http%3A%2F%2Fme%3Asecret%40host",
+    ],
+)
 def test_credentials_in_a_uri_are_refused_and_not_shown(uri):
     assert "secret" not in shown(uri)
     with pytest.raises(InputError, match="AWS_SECRET_ACCESS_KEY") as caught:
         Remote(uri)
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["s3://bucket/a@b", "s3://bucket/p?endpoint_override=http://h:9&region=x", "me:a@b"])
+def test_other_texts_pass(text):
+    refuse_credentials(text)
 
 
 @pytest.mark.parametrize("uri", ["nope://x/y", "s3://bucket/p?wrong=1"])
@@ -103,6 +119,12 @@ def test_wrong_credentials_are_told_without_them(code, monkeypatch):
     assert not caught.value.passing
 
 
+def test_nobody_waits_long_for_a_server_that_is_gone(bucket):
+    _, (options,) = Remote(bucket.uri())._fs.__reduce__()
+    assert (options["connect_timeout"], options["request_timeout"]) == (5.0, 20.0)
+    assert (options["endpoint_override"], options["region"]) == (bucket.endpoint, "us-east-1")
+
+
 def test_what_may_be_over_in_a_while_is_tried_again(bucket, monkeypatch):
     remote = Remote(bucket.uri(), patience=10)
     calls = []
@@ -117,6 +139,12 @@ def test_what_may_be_over_in_a_while_is_tried_again(bucket, monkeypatch):
     assert remote._do(flaky) == "done"
     with pytest.raises(RemoteError, match="cannot be reached"):
         Remote(bucket.uri())._do(lambda: calls.clear() or flaky())
+
+
+def test_what_lies_below_a_uri_can_be_given_again(bucket):
+    Remote(bucket.uri()).write("s/sweep.toml", b"x")
+    assert Remote(below(bucket.uri(), "s")).read("sweep.toml") == b"x"
+    assert below("s3://b/p/", "s") == "s3://b/p/s"
 
 
 def test_a_folder_that_stands_for_a_uri(tmp_path):

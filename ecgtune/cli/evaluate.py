@@ -35,14 +35,14 @@ def evaluate(
 
     folders = [sweep_folder(results, name) for name in names]
     for name in names:
-        bring_trials(results, name)
+        bring_trials(results, name, weights=False)
     with stderr().status("evaluating") as status:
         evaluation = evaluate_sweeps(
             folders, cache=cache_folder(), random_encoders=random_encoders, tell=lambda text: status.update(text)
         )
     content = _plain(evaluation)
     write_json(folders[0].path / "evaluation.json", content)
-    shared(results, names[0])
+    shared(results, names[0], "evaluation.json")
     if as_json:
         typer.echo(json.dumps(content, indent=2, ensure_ascii=False))
         return

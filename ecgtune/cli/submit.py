@@ -38,6 +38,7 @@ def submit(
 
     ecgtune submit --address http://HOST:8265 -- sweep pretext --data /shared/mitdb --results /shared/results
     """
+    _refuse_credentials(words)
     stage, asked = _understood(words)
     if follow and not wait:
         raise InputError("--follow waits, and --no-wait does not. Give one; `ecgtune jobs JOB --follow` follows later.")
@@ -96,6 +97,15 @@ def tell_ways(jobs: "Jobs", job: "SweepJob") -> None:
         ("resume", f"ecgtune submit {where} -- {sweep}"),
     ):
         stderr().print(f"{what + ':':8} {how}", soft_wrap=True, markup=False)
+
+
+def _refuse_credentials(words: list[str]) -> None:
+    """Let no secret go to the cluster, nor into a message: first of all."""
+    from ecgtune.remote import refuse_credentials
+
+    for word in words:
+        refuse_credentials(word)
+        refuse_credentials(word.partition("=")[2])
 
 
 def _understood(words: list[str]) -> tuple[Stage, dict[str, Any]]:

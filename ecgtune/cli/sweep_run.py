@@ -91,7 +91,7 @@ def go_on(asked: SweepOptions, given: "Callable[[], Given]") -> None:
 def _run(make_plan: "Callable[[], SweepPlan]", asked: SweepOptions) -> None:
     """Plan a sweep and run it; meanwhile Ray starts."""
     from ecgtune.cli.progress import SweepProgress
-    from ecgtune.remote import shown, uri_of
+    from ecgtune.remote import below, uri_of
 
     session = _session(asked)
     try:
@@ -112,8 +112,11 @@ def _run(make_plan: "Callable[[], SweepPlan]", asked: SweepOptions) -> None:
         if session is not None:
             session.close()
     uri = uri_of(outcome.folder.path.parent)
-    place = str(outcome.folder.path) if uri is None else f"{shown(uri)}/{outcome.folder.name}"
-    stdout().print(place, soft_wrap=True)
+    place = str(outcome.folder.path) if uri is None else below(uri, outcome.folder.name)
+    stdout().print(place, soft_wrap=True, markup=False)
+    if uri is not None:
+        again = shlex.join(["ecgtune", "status", outcome.folder.name, "--results", uri])
+        stderr().print(f"look at it: {again}", soft_wrap=True, markup=False)
     if outcome.interrupted:
         # Who submitted a job is told how to submit it again.
         if "RAY_JOB_CONFIG_JSON_ENV_VAR" not in os.environ:

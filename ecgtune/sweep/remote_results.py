@@ -56,30 +56,40 @@ def refreshed(results: Path, names: Iterable[str] | None = None) -> None:
 
 
 def bring_definitions(results: Path, remote: Remote) -> None:
-    """Have the `sweep.toml` of every sweep at the URI here: it says what stands on what.
+    """Have the `sweep.toml` of every sweep at the URI here as it is there by now: it says what stands on what.
+
+    A sweep that this machine drives is left as it is: nobody knows it better.
 
     Raises:
         RemoteError: the store refused.
     """
     for name in remote.folders():
-        definition = results / name / "sweep.toml"
-        if not definition.exists():
-            remote.download(f"{name}/sweep.toml", definition)
+        if not name.startswith(".") and owner(results / f".{name}.lock") is None:
+            SweepMirror(results / name, remote).pull_definition()
 
 
-def bring_trials(results: Path, name: str) -> None:
+def bring_trials(results: Path, name: str, *, weights: bool = True) -> None:
     """Have what a sweep's trials have left here, from the URI that a results folder stands for, if it does.
+
+    A sweep that this machine drives is left as it is.
+
+    Args:
+        results: the results folder.
+        name: of the sweep.
+        weights: whether the models' weights and the states are brought, too; else cards and predictions only.
 
     Raises:
         RemoteError: the store refused.
     """
     uri = uri_of(results)
-    if uri is not None:
-        SweepMirror(results / name, Remote(uri)).fetch("trials")
+    if uri is not None and owner(results / f".{name}.lock") is None:
+        SweepMirror(results / name, Remote(uri)).fetch(
+            "trials", lambda part: weights or not part.endswith((".safetensors", ".pt"))
+        )
 
 
-def shared(results: Path, name: str) -> None:
-    """Upload what was changed in a sweep's folder, to the URI that its results folder stands for, if it does.
+def shared(results: Path, name: str, part: str) -> None:
+    """Upload a file of a sweep that no driver writes, to the URI that its results folder stands for, if it does.
 
     Raises:
         RemoteError: the store refused.
@@ -90,7 +100,7 @@ def shared(results: Path, name: str) -> None:
     mirror = SweepMirror(results / name, Remote(uri))
     with pulling(mirror.folder):
         if owner(results / f".{name}.lock") is None:  # its driver uploads it
-            mirror.push()
+            mirror.share(part)
 
 
 def bring_model(results: Path, model: Path) -> None:

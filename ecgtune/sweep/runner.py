@@ -65,6 +65,7 @@ def run_sweep(
             require_same(folder, plan)
         else:
             _require_free(folder, overwrite=overwrite)
+            storage.require_free()
         return _run(plan, observer, session, storage, resume=resume)
 
 

@@ -18,6 +18,7 @@ from ecgtune.errors import DataError
 from ecgtune.remote import Remote, uri_of
 from ecgtune.sweep.job import Job
 from ecgtune.sweep.mirror import SweepMirror
+from ecgtune.sweep.remote_model import is_whole
 from ecgtune.sweep.remote_results import mirror_folder, pulling
 from ecgtune.training.result import EpochResult
 
@@ -97,7 +98,7 @@ class FetchedModel:
         """
         folder = mirror_folder(self.uri) / self.sweep
         with pulling(folder):
-            if not (folder / self.below / "model.json").is_file():
+            if not is_whole(folder / self.below):
                 SweepMirror(folder, Remote(self.uri)).fetch(self.below)
         return folder / self.below
 

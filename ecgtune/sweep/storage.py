@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Protocol
 
-from ecgtune.errors import StorageError
+from ecgtune.errors import EcgtuneError, StorageError
 from ecgtune.files import storage_errors
 from ecgtune.remote import Remote, RemoteError, uri_of
 from ecgtune.sweep.folder import SweepFolder
@@ -43,8 +43,20 @@ class Storage(Protocol):
         """
         ...
 
+    def require_free(self) -> None:
+        """Whether a sweep may begin here that replaces what there is.
+
+        Raises:
+            InputError: what there is is no sweep.
+        """
+        ...
+
     def clear(self) -> None:
-        """The sweep is removed from its folder, to begin anew."""
+        """The sweep is removed from its folder, to begin anew.
+
+        Raises:
+            InputError: what there is is no sweep.
+        """
         ...
 
     def fetch(self, trial_id: str, part: str) -> None:
@@ -91,6 +103,9 @@ class LocalStorage:
         """See `Storage`."""
         return nullcontext()
 
+    def require_free(self) -> None:
+        """See `Storage`."""
+
     def clear(self) -> None:
         """See `Storage`."""
 
@@ -129,34 +144,53 @@ class RemoteStorage:
         self._mirror = SweepMirror(folder.path, Remote(uri))
         self._patient = SweepMirror(folder.path, Remote(uri, patience=_MOMENT))
         self._uploader: Uploader | None = None
+        # Why the best model so far, which nobody has asked for again, is not here.
+        self._unfetched: RemoteError | None = None
 
     @property
     def trials(self) -> TrialStore:
         """See `Storage`."""
         return RemoteTrials(self._uri, self._folder.name)
 
-    def driving(self, tell: Callable[[str], None]) -> AbstractContextManager[None]:
+    @contextmanager
+    def driving(self, tell: Callable[[str], None]) -> Iterator[None]:
         """See `Storage`."""
         lock = RemoteLock(self._mirror.remote, self._folder.name)
-        lock.take()
-        try:
+        with lock.holding():
             # After a look by this machine's other processes, who leave the folder alone once its lock is held.
             with pulling(self._folder.path):
                 self._mirror.pull()
-        except BaseException:
-            lock.release()
-            raise
-        self._uploader = Uploader(self._mirror, lock, tell, PATIENCE)
-        return self._uploader
+            self._uploader = Uploader(self._mirror, lock, tell, PATIENCE)
+            with self._uploader:
+                yield
+        if self._unfetched is not None:
+            raise EcgtuneError(
+                f"the best model of {self._folder.name} could not be copied to best/: {self._unfetched} `--resume` "
+                "copies it."
+            ) from self._unfetched
+
+    def require_free(self) -> None:
+        """See `Storage`."""
+        self._mirror.require_own()
 
     def clear(self) -> None:
         """See `Storage`."""
-        with self._uploading().paused():
+        with self._uploading().paused() as lock:
+            # The cluster may have taken long to start.
+            lock.beat()
+            self._mirror.require_own()
             self._mirror.clear()
 
     def fetch(self, trial_id: str, part: str) -> None:
         """See `Storage`."""
-        self._patient.fetch(f"trials/{trial_id}/{part}")
+        try:
+            self._patient.fetch(f"trials/{trial_id}/{part}")
+        except RemoteError as error:
+            if part == "best":
+                self._unfetched = error
+            raise
+        if part == "best":
+            self._unfetched = None
 
     def share(self, trial_id: str, part: str) -> None:
         """See `Storage`."""
@@ -230,7 +264,9 @@ def driver(folder: SweepFolder) -> Owner | None:
 
 @contextmanager
 def cleaning(folder: SweepFolder) -> Iterator[None]:
-    """Be the only one that changes a sweep; what is then gone from its folder is gone at its URI, too.
+    """Be the only one that changes a sweep; what goes from its folder within the block goes from its URI, too.
+
+    Whatever was seen before may have changed by now, so it is brought here anew.
 
     Raises:
         InputError: a driver elsewhere is alive.
@@ -242,13 +278,15 @@ def cleaning(folder: SweepFolder) -> Iterator[None]:
         return
     mirror = SweepMirror(folder.path, Remote(uri))
     lock = RemoteLock(mirror.remote, folder.name)
-    lock.take()
-    try:
+    with lock.holding():
+        with pulling(folder.path):
+            mirror.pull()
+            mirror.fetch("trials")
+        bring_definitions(folder.path.parent, mirror.remote)
+        before = mirror.all_here()
         yield
+        lock.beat()
         if folder.definition.exists():
-            mirror.push()
-            mirror.send("trials")
-        else:
+            mirror.send(before)
+        elif "sweep.toml" in before:
             mirror.clear()
-    finally:
-        lock.release()

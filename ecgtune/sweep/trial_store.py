@@ -1,15 +1,15 @@
 """Where a worker finds and leaves the files of its trials: in the sweep's folder, or at a URI."""
 
 import shutil
-import tempfile
-from functools import cache
 from pathlib import Path
 from typing import Protocol
 
 from ecgtune.files import storage_errors
 from ecgtune.remote import Remote, Stamp
 from ecgtune.sweep.folder import SweepFolder
-from ecgtune.sweep.mirror import stamp, upload_model
+from ecgtune.sweep.mirror import stamp
+from ecgtune.sweep.remote_model import upload_model
+from ecgtune.sweep.scratch import scratch
 
 # Seconds in which a worker tries again what may be over in a while; then its trial is left for `--resume`.
 _PATIENCE = 60.0
@@ -85,9 +85,9 @@ class RemoteTrials:
         A driver that was killed may have handed out a trial that the one after it has never heard of, which then
         gives its number to other parameters: nothing of the first is taken for the second's.
         """
-        folder = _scratch() / trial_id
+        folder = scratch() / trial_id
         with storage_errors(folder):
-            for left in _scratch().iterdir():
+            for left in scratch().iterdir():
                 shutil.rmtree(left)
             folder.mkdir()
         prefix = self._of(trial_id)
@@ -102,7 +102,7 @@ class RemoteTrials:
 
     def keep(self, trial_id: str) -> None:
         """See `TrialStore`."""
-        folder = _scratch() / trial_id
+        folder = scratch() / trial_id
         found = _files(folder)
         changed = [name for name, here in found.items() if self._kept.get(name) != here]
         if any(name.startswith("best/") for name in changed):
@@ -126,13 +126,3 @@ def _files(folder: Path) -> dict[str, Stamp | None]:
     paths = (path for path in sorted(folder.rglob("*")) if path.is_file())
     names = {path.relative_to(folder).as_posix(): path for path in paths if not path.name.endswith(".before")}
     return {n: stamp(path) for n, path in names.items() if not any(part.startswith(".") for part in n.split("/"))}
-
-
-@cache
-def _scratch() -> Path:
-    """A folder of this process, which trains one trial at a time; it goes with the process."""
-    _HELD.append(tempfile.TemporaryDirectory(prefix="ecgtune-trial-"))
-    return Path(_HELD[0].name)
-
-
-_HELD: list[tempfile.TemporaryDirectory[str]] = []

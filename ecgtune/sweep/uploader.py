@@ -11,8 +11,9 @@ from ecgtune.remote import RemoteError
 from ecgtune.sweep.mirror import SweepMirror
 from ecgtune.sweep.remote_lock import RemoteLock
 
-# Seconds between two uploads, at least; and of failing ones before the user is told.
+# Seconds between two uploads, at least and at most; and of failing ones before the user is told.
 INTERVAL = 3.0
+_LONGEST = 15.0
 _SILENCE = 15.0
 
 
@@ -21,7 +22,7 @@ class Uploader:
 
     Args:
         mirror: of the sweep.
-        lock: held; given back at the end.
+        lock: held.
         tell: takes a sentence.
         patience: seconds in which the last upload is tried again.
     """
@@ -62,10 +63,10 @@ class Uploader:
         self._wake.set()
 
     @contextmanager
-    def paused(self) -> Iterator[None]:
+    def paused(self) -> Iterator[RemoteLock]:
         """Upload nothing within the block."""
         with self._busy:
-            yield
+            yield self._lock
 
     def _live(self) -> None:
         failing: float | None = None
@@ -96,24 +97,22 @@ class Uploader:
                     self._tell("what was waiting is uploaded.")
                 failing, told = None, False
             # What takes long is done less often.
-            pause = max(INTERVAL, 3 * (time.monotonic() - begun))
+            pause = max(INTERVAL, min(_LONGEST, 3 * (time.monotonic() - begun)))
             self._over.wait(min(1.0, pause))
 
     def _upload(self) -> None:
         with self._busy:
             self._lock.beat()
             with self._choosing:
-                chosen = {trial_id: len(actions) for trial_id, actions in self._later.items()}
+                chosen = [(trial_id, action) for trial_id, actions in self._later.items() for action in actions]
             self._mirror.push()
-            for trial_id, count in chosen.items():
-                for _ in range(count):
-                    # Not beside a worker that has just taken up the trial.
-                    with self._choosing:
-                        actions = self._later.get(trial_id)
-                        if not actions:
-                            break
-                        actions[0]()
-                        del actions[0]
+            for trial_id, action in chosen:
+                # Not beside a worker that has just taken up the trial, nor what was asked for since.
+                with self._choosing:
+                    queued = self._later.get(trial_id, [])
+                    if any(each is action for each in queued):
+                        action()
+                        self._later[trial_id] = [each for each in queued if each is not action]
             with self._choosing:
                 self._later = {trial_id: actions for trial_id, actions in self._later.items() if actions}
 
@@ -125,7 +124,6 @@ class Uploader:
                 self._upload()
                 # What was done last may have written something, too.
                 self._mirror.push()
-                self._lock.release()
                 return
             except RemoteError as refused:
                 if not refused.passing or time.monotonic() > until:

@@ -63,3 +63,19 @@ def test_a_cluster_that_is_not_there(run_cli, command):
 def test_follow_needs_a_job(run_cli):
     result = run_cli("jobs", "--follow")
     assert (result.exit_code, "say which job" in result.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--data", "s3://KEY:SECRET@bucket/x"],
+        ["--data=s3://KEY:SEC/SECRET@bucket/x"],
+        ["--pretext", "s3://bucket/x?endpoint_override=http://KEY:SECRET@host:9000"],
+        ["--results=s3://bucket/x?endpoint_override=http://KEY:SECRET@host:9000"],
+    ],
+)
+@pytest.mark.parametrize("before", [["sweep", "pretext"], ["nonsense"]])
+def test_no_secret_goes_to_the_cluster_or_to_the_screen(run_cli, words, before):
+    result = run_cli("submit", "--address", "http://127.0.0.1:1", "--", *before, *words)
+    assert (result.exit_code, "with credentials in it" in result.stderr) == (2, True)
+    assert "SECRET" not in (result.stderr + result.stdout).replace("AWS_SECRET_ACCESS_KEY", "")

@@ -5,6 +5,7 @@ import json
 import pytest
 import tomli_w
 
+from ecgtune.cli import clean
 from ecgtune.cli.dashboard import log_arguments
 from ecgtune.remote import Remote
 from ecgtune.sweep.folder import find_pretext_model
@@ -64,6 +65,27 @@ def test_clean_removes_there_what_nothing_stands_on(run_cli, uri, bucket):
     assert (refused.exit_code, "is needed by e" in refused.stderr) == (2, True)
     assert run_cli("clean", "p", "e", "--entirely", "--yes", "--results", uri).exit_code == 0
     assert bucket.names("results") == []
+
+
+def test_clean_does_not_touch_what_came_after_it_looked(run_cli, uri, bucket, monkeypatch):
+    """Another machine runs the sweep on while the user thinks about what is shown."""
+
+    def meanwhile(found):
+        bucket.write("results/p/trials.csv", (TABLE + "00003,COMPLETE,,2,1,1.0,0.05\n").encode())
+        for name in ("model.json", "encoder.safetensors"):
+            bucket.write(f"results/p/trials/00003/best/{name}", b"new")
+        bucket.write("results/p/trials/00001/best/model.json", b"a later epoch")
+        bucket.write("results/e/sweep.toml", bucket.read("results/e/sweep.toml").replace(b"00000", b"00002"))
+        return False
+
+    show = clean._show
+    monkeypatch.setattr("ecgtune.cli.clean._show", lambda found, place: (show(found, place), meanwhile(found)))
+    done = run_cli("clean", "p", "--keep", "1", "--yes", "--results", uri)
+    assert done.exit_code == 0, done.stderr
+    assert bucket.read("results/p/trials/00003/best/encoder.safetensors") == b"new"
+    assert bucket.read("results/p/trials/00001/best/model.json") == b"a later epoch"
+    assert "results/p/trials/00002/best/encoder.safetensors" in bucket.names(), "e stands on it by now"
+    assert b"00003" in bucket.read("results/p/trials.csv")
 
 
 def test_clean_leaves_a_sweep_alone_that_is_driven_elsewhere(run_cli, uri, bucket):
