@@ -50,6 +50,7 @@ class SweepTally:
     scheduler: str
     started_at: float
     running: dict[str, TrialView] = field(default_factory=dict)
+    waiting: set[str] = field(default_factory=set)
     seen_at: dict[str, float] = field(default_factory=dict)
     ended: Counter[str] = field(default_factory=Counter)
     ended_seconds: float = 0.0
@@ -58,11 +59,13 @@ class SweepTally:
 
     def update(self, trial: TrialView, now: float) -> None:
         """Take in a trial as it stands at `now`."""
+        self.waiting.discard(trial.trial_id)
         if trial.state == "RUNNING":
             self.running[trial.trial_id] = trial
             self.seen_at[trial.trial_id] = now
         elif trial.state == "PAUSED":
             self.running.pop(trial.trial_id, None)
+            self.waiting.add(trial.trial_id)
         else:
             self.running.pop(trial.trial_id, None)
             self.ended[trial.state] += 1
@@ -76,12 +79,12 @@ class SweepTally:
         return self.ended.total()
 
     def time_left(self, now: float) -> float | None:
-        """Seconds until the last trial ends, or None before the first one has ended.
+        """Seconds until the last trial ends, or None before the first one has ended, and while others wait.
 
         A trial is expected to last as long as those that ended did on average, pruned ones included, since as many of
         those to come will be pruned. A running one is owed what it lacks of that.
         """
-        if not self.done:
+        if not self.done or self.waiting:
             return None
         mean = self.ended_seconds / self.done
         lasting = (trial.seconds + now - self.seen_at[name] for name, trial in self.running.items())

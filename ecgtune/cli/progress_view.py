@@ -39,7 +39,7 @@ def summary(tally: SweepTally, now: float, *, interrupted: bool) -> Text:
     ended = "interrupted" if interrupted else "finished"
     of = f" of {tally.num_samples}" if tally.done < tally.num_samples else ""
     trials = f"{tally.done}{of} trials in {duration(now - tally.started_at)}"
-    text = Text.assemble((tally.name, "bold"), f" {ended}: {trials} (", _states(tally), ")")
+    text = Text.assemble((tally.name, "bold"), f" {ended}: {trials} (", _states(tally), f"){_waiting(tally)}")
     if tally.best is None:
         return text.append("\nNo trial finished an epoch.")
     text.append("\nBest ").append(f"{tally.metric} {score_text(tally.best.score)}", "bold")
@@ -88,7 +88,12 @@ def _best(tally: SweepTally) -> Text:
 
 
 def _counts(tally: SweepTally) -> Text:
-    return _line(f"trials  {tally.done} of {tally.num_samples} done (", _states(tally), ")")
+    return _line(f"trials  {tally.done} of {tally.num_samples} done (", _states(tally), f"){_waiting(tally)}")
+
+
+def _waiting(tally: SweepTally) -> str:
+    """How many trials wait at a rung, if any do."""
+    return f", {len(tally.waiting)} wait for their turn" if tally.waiting else ""
 
 
 def _time(tally: SweepTally, now: float) -> Text:

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -75,7 +76,13 @@ def _lines(found: "SweepOverview", results: Path) -> list[str]:
     if found.best:
         best = found.best
         lines.append(f"best: {found.metric} {best.score:.4f} in trial {best.trial_id}, epoch {best.epoch}")
+    waiting = Counter(trial.epoch for trial in found.running if trial.waits)
+    if waiting:
+        where = ", ".join(f"{count} at epoch {epoch}" for epoch, count in sorted(waiting.items()))
+        lines.append(f"{waiting.total()} trials wait, the best of which go on: {where}")
     for trial in found.running:
+        if trial.waits:
+            continue
         score = "" if trial.score is None else f", {found.metric} {trial.score:.4f}"
         verb = "runs" if found.owner else "waits to be resumed"
         lines.append(f"trial {trial.trial_id} {verb}: epoch {trial.epoch} of {found.max_epochs}{score}")

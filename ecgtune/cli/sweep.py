@@ -34,7 +34,7 @@ def pretext(
     """
     common.check()
     if common.resume:
-        go_on(common, partial(typed, "pretext", common, {"hold_out": hold_out}, {}, data or []))
+        go_on("pretext", common, partial(typed, "pretext", common, {"hold_out": hold_out}, {}, data or []))
         return
     space = common.searched("pretext", hold_out=hold_out)
     folder = new_folder("pretext", common)
@@ -82,7 +82,7 @@ def emotion(
         given = partial(typed, "emotion", common, {"folds": folds}, job, [data] if data else [])
         if pretext is not None:
             given = partial(given, model=find_pretext_model(common.results, pretext))
-        go_on(common, partial(given, random_encoder=random_encoder))
+        go_on("emotion", common, partial(given, random_encoder=random_encoder))
         return
     space = common.searched("emotion", folds=folds)
     folder = new_folder("emotion", common)

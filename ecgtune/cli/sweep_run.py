@@ -14,7 +14,7 @@ import typer
 from ecgtune.cli.console import show_error, stderr, stdout
 from ecgtune.cli.sweep_options import SweepOptions
 from ecgtune.config import Scalar, Stage
-from ecgtune.errors import EcgtuneError
+from ecgtune.errors import EcgtuneError, InputError
 
 if TYPE_CHECKING:
     from ecgtune.space import SearchSpace
@@ -34,6 +34,11 @@ def new_folder(stage: Stage, asked: SweepOptions) -> "SweepFolder":
     from ecgtune.sweep.folder import sweep_folder
 
     folder = sweep_folder(asked.results, asked.name or f"{stage}-{datetime.now():%Y%m%d-%H%M%S}")
+    if folder.definition.is_file() and not asked.overwrite:
+        raise InputError(
+            f"{folder.path} exists already: go on with it with --resume, choose another --name, or pass --overwrite "
+            "to replace it."
+        )
     refuse_existing(folder.path, overwrite=asked.overwrite)
     return folder
 
@@ -72,11 +77,14 @@ def typed(
     return Given(space, settings, {**job, "convolution": asked.convolution}, data, model, random_encoder)
 
 
-def go_on(asked: SweepOptions, given: "Callable[[], Given]") -> None:
+def go_on(stage: Stage, asked: SweepOptions, given: "Callable[[], Given]") -> None:
     """Resume a sweep, or extend it; what was typed has to be what it was begun with."""
     from ecgtune.sweep.folder import sweep_folder
 
     folder = sweep_folder(asked.results, asked.name or "")
+    found = folder.read()["sweep"]["stage"]
+    if found != stage:
+        raise InputError(f"{folder.name} is a {found} sweep; go on with it with `ecgtune sweep {found} ... --resume`.")
 
     def plan() -> "SweepPlan":
         from ecgtune.sweep.planning import plan_again

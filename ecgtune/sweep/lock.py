@@ -51,8 +51,13 @@ def driving(lock: Path) -> Iterator[None]:
         InputError: another driver has it.
         StorageError: the file cannot be written.
     """
-    with storage_errors(lock.parent):
-        lock.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with storage_errors(lock.parent):
+            lock.parent.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, FileNotFoundError, NotADirectoryError, PermissionError) as error:
+        raise InputError(
+            f"{lock.parent} cannot be made a folder for sweeps ({error.strerror}). Choose another --results."
+        ) from error
     with _locked(lock) as file:
         me = Owner(os.getpid(), socket.gethostname(), datetime.now(UTC).isoformat(timespec="seconds"))
         with storage_errors(lock.parent):

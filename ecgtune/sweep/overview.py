@@ -9,6 +9,7 @@ from typing import Any
 from ecgtune.files import folder_size
 from ecgtune.sweep.folder import SweepFolder
 from ecgtune.sweep.lock import Owner
+from ecgtune.sweep.pauses import paused_at
 from ecgtune.sweep.resuming import read_epochs
 from ecgtune.sweep.storage import driver
 from ecgtune.sweep.trial import better
@@ -22,11 +23,13 @@ class RunningTrial:
         trial_id: five digits.
         epoch: epochs known.
         score: the metric at that epoch; None before the first.
+        waits: whether it waits at a rung for its scheduler.
     """
 
     trial_id: str
     epoch: int
     score: float | None
+    waits: bool = False
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,7 @@ def overview(folder: SweepFolder) -> SweepOverview:
     content = folder.read()
     settings, job = content["sweep"], content["job"]
     driving = driver(folder)
-    rows = _trials(folder)
+    rows, pauses = _trials(folder), paused_at(folder.study)
     epochs: dict[str, list[dict[str, str]]] = {}
     for row in read_epochs(folder.epochs_table):
         epochs.setdefault(row["trial_id"], []).append(row)
@@ -108,7 +111,7 @@ def overview(folder: SweepFolder) -> SweepOverview:
         max_epochs=job["max_epochs"],
         ended=dict(Counter(_how(row) for row in rows if row["state"] != "RUNNING")),
         running=tuple(
-            _running(row["trial_id"], epochs.get(row["trial_id"], []), settings["metric"])
+            _running(row["trial_id"], epochs.get(row["trial_id"], []), settings["metric"], pauses)
             for row in rows
             if row["state"] == "RUNNING"
         ),
@@ -127,10 +130,11 @@ def _how(row: Mapping[str, str]) -> str:
     return f"{row['state']} ({row['reason']})" if row["reason"] else row["state"]
 
 
-def _running(trial_id: str, rows: list[dict[str, str]], metric: str) -> RunningTrial:
+def _running(trial_id: str, rows: list[dict[str, str]], metric: str, pauses: Mapping[str, int]) -> RunningTrial:
     if not rows:
         return RunningTrial(trial_id, 0, None)
-    return RunningTrial(trial_id, int(rows[-1]["epoch"]), float(rows[-1][metric]))
+    epoch = int(rows[-1]["epoch"])
+    return RunningTrial(trial_id, epoch, float(rows[-1][metric]), pauses.get(trial_id) == epoch)
 
 
 def _best(

@@ -148,9 +148,7 @@ def plan_again(folder: SweepFolder, resources: Resources, num_samples: int | Non
     before = space.settings.num_samples
     if num_samples is not None:
         if num_samples < before:
-            raise ConfigError(
-                folder.name, [f"--num-samples {num_samples} is below the {before} that it was begun with"]
-            )
+            raise ConfigError(folder.name, [f"--num-samples {num_samples} is below the {before} that the sweep has."])
         space = replace(space, settings=override(space.settings, num_samples=num_samples))
     notes, winners = shortage_of_points(space), winners_from(content.get("winners", []))
     if space.settings.stage == "pretext":

@@ -308,7 +308,8 @@ class SweepRecord:
         self._retention.resting({trial.trial_id: trial.best_score for trial in resting}, winner)
 
     def _write_table(self) -> None:
-        self._table.write(list(self.trials.values()))
+        # Those that nobody has taken up since a resume are part of the sweep, too.
+        self._table.write([*self.trials.values(), *(t for i, t in self._resumed.items() if i not in self.trials)])
 
     def view(self, trial: Trial) -> TrialView:
         """A trial as displays see it."""

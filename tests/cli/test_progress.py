@@ -236,3 +236,18 @@ def test_a_dumb_terminal_gets_plain_lines(monkeypatch):
         progress.trial_started(trial(0))
     assert "\x1b[?25l" not in text.getvalue()
     assert "trial 00000 started" in text.getvalue()
+
+
+def test_trials_that_wait_are_counted_until_they_go_on():
+    seen = tally()
+    for number in range(3):
+        seen.update(trial(number, state="PAUSED"), 0.0)
+    assert "0 of 4 done" in live_text(seen)
+    assert ", 3 wait for their turn" in live_text(seen)
+    seen.update(trial(0), 1.0)
+    seen.update(trial(1, state="PRUNED", seconds=2.0), 1.0)
+    assert ", 1 wait for their turn" in live_text(seen)
+    assert seen.time_left(2.0) is None
+    seen.update(trial(2, state="PRUNED", seconds=2.0), 2.0)
+    assert "wait" not in live_text(seen)
+    assert seen.time_left(2.0) is not None

@@ -69,3 +69,20 @@ def test_no_such_sweep_is_one_message(name, run_cli, tmp_path):
     result = run_cli("status", name, "--results", tmp_path)
     assert result.exit_code == 2
     assert result.stderr.count("error:") == 1
+
+
+def test_trials_that_wait_are_counted_by_rung(run_cli, tmp_path):
+    shutil.copytree(RESULTS / "eegmat-emotion", tmp_path / "mine")
+    for name, old, new in (("sweep.toml", '"finished"', '"running"'), ("trials.csv", "COMPLETE", "RUNNING")):
+        path = tmp_path / "mine" / name
+        path.write_text(path.read_text().replace(old, new))
+    lines = (tmp_path / "mine" / "trials.csv").read_text().splitlines()
+    running = [int(line.split(",")[0]) for line in lines if ",RUNNING," in line]
+    rows = [f"{number:05d},60,0.5" for number in running[:3]]
+    (tmp_path / "mine" / "epochs.csv").write_text("trial_id,epoch,val_balanced_accuracy\n" + "\n".join(rows) + "\n")
+    with (tmp_path / "mine" / "study.log").open("a") as journal:
+        for number in running[:3]:
+            journal.write(json.dumps({"op_code": 8, "trial_id": number, "user_attr": {"paused at": 60}}) + "\n")
+    found = run_cli("status", "mine", "--results", tmp_path).stdout
+    assert "3 trials wait, the best of which go on: 3 at epoch 60" in found
+    assert found.count("waits to be resumed") == len(running) - 3

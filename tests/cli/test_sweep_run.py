@@ -50,3 +50,19 @@ def plan(folder):
     from ecgtune.sweep.plan import SweepPlan
 
     return SweepPlan(folder, None, None, None)
+
+
+def test_a_sweep_of_the_other_stage_is_not_resumed(run_cli, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "sweep.toml").write_text('created = "2026"\n[sweep]\nstage = "pretext"\n')
+    result = run_cli("sweep", "emotion", "--name", "mine", "--results", tmp_path, "--resume")
+    assert result.exit_code == 2
+    assert "mine is a pretext sweep" in result.stderr
+
+
+def test_a_name_that_is_taken_offers_to_go_on(run_cli, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "sweep.toml").write_text('created = "2026"\n[sweep]\nstage = "pretext"\n')
+    result = run_cli("sweep", "pretext", "--space", "smoke", "--name", "mine", "--results", tmp_path)
+    assert result.exit_code == 2
+    assert "go on with it with --resume, choose another --name, or pass --overwrite" in result.stderr

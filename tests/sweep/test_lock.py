@@ -131,3 +131,10 @@ def test_a_sweep_that_is_run_is_left_alone(how, curve_plan, listener):
     assert (sorted(plan.folder.path.iterdir()) if how else []) == before
     assert plan.folder.path.exists() == bool(how)
     assert listener.events == []
+
+
+def test_a_file_in_place_of_the_results_folder_is_told(tmp_path):
+    (tmp_path / "README.md").write_text("")
+    told = pytest.raises(InputError, match=r"cannot be made a folder for sweeps \(File exists\).*--results")
+    with told, driving(tmp_path / "README.md" / ".mine.lock"):
+        pass

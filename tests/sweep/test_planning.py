@@ -64,7 +64,7 @@ def test_a_sweep_is_planned_again_from_its_file(pretext):
     assert again.job == plan.job
     assert again.space.settings.num_samples == 7
     assert plan_again(plan.folder, Resources(), None).space.settings == plan.space.settings
-    with pytest.raises(ConfigError, match="--num-samples 3 is below the 4 that it was begun with"):
+    with pytest.raises(ConfigError, match="--num-samples 3 is below the 4 that the sweep has."):
         plan_again(plan.folder, Resources(), 3)
 
 
