@@ -11,12 +11,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 from ecgtune.errors import InputError, StorageError
-from ecgtune.files import replaced, write_text
+from ecgtune.files import replaced
+from ecgtune.uri import refuse_credentials, shown
 
-_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://.+")
 # What a store's refusal says of itself, in the words of pyarrow and of the AWS library.
 _NO_RIGHTS = re.compile(
     r"ACCESS_DENIED|INVALID_ACCESS_KEY|INVALID_CLIENT_TOKEN|UNRECOGNIZED_CLIENT|SIGNATURE|EXPIRED_TOKEN"
@@ -31,11 +30,10 @@ _PASSING = re.compile(
 )
 
 _CONNECT_SECONDS, _REQUEST_SECONDS = 5.0, 20.0
-# In a folder that stands for one at a URI.
-_NOTE = ".uri"
 # Size in bytes, and time of the last change in ns: what tells one state of a file from another.
 Stamp = tuple[int, int]
 _T = TypeVar("_T")
+_Absent = TypeVar("_Absent")
 
 
 class RemoteError(StorageError):
@@ -57,63 +55,6 @@ class RemoteError(StorageError):
 
 def _again(message: str, passing: bool) -> RemoteError:
     return RemoteError(message, passing=passing)
-
-
-def is_uri(text: str) -> bool:
-    """Whether a text names a place at a URI and not in a file system."""
-    return _URI.fullmatch(text) is not None
-
-
-def shown(uri: str) -> str:
-    """A URI as it may be printed and written: without user, password and query."""
-    scheme, _, rest = uri.partition("://")
-    parts = urlsplit(f"//{_without_user(rest)}")
-    return urlunsplit((scheme, parts.netloc, parts.path, "", ""))
-
-
-def below(uri: str, name: str) -> str:
-    """The URI of what lies in a folder at a URI; the query stays, so that it leads there."""
-    place, mark, query = uri.partition("?")
-    return f"{place.rstrip('/')}/{name}{mark}{query}"
-
-
-def refuse_credentials(text: str) -> None:
-    """Let no URI pass with a user or a password in it, nor one whose query has them; no other text is looked at.
-
-    Raises:
-        InputError: there are some; they are not shown.
-    """
-    if not is_uri(text):
-        return
-    rest = text.partition("://")[2]
-    query = urlsplit(text).query
-    if _without_user(rest) != rest or any("@" in value for _, value in parse_qsl(query)):
-        raise InputError(
-            f"{shown(text)} was given with credentials in it, and a URI is written into files. Leave them out: set "
-            "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or use ~/.aws/credentials or the machine's role."
-        )
-
-
-def _without_user(rest: str) -> str:
-    """What follows `://`, without user and password; a password may have slashes in it."""
-    place, mark, query = rest.partition("?")
-    host = place.partition("/")[0]
-    before = place if ":" in host else host
-    return place[before.rfind("@") + 1 :] + mark + query
-
-
-def stand_for(folder: Path, uri: str) -> None:
-    """Have a folder here stand for one at a URI."""
-    if uri_of(folder) != uri:
-        write_text(folder / _NOTE, uri)
-
-
-def uri_of(folder: Path) -> str | None:
-    """The URI that a folder here stands for; None where it stands for itself."""
-    try:
-        return (folder / _NOTE).read_text(encoding="utf-8")
-    except OSError:
-        return None
 
 
 class Remote:
@@ -180,14 +121,11 @@ class Remote:
     def read(self, name: str) -> bytes | None:
         """A file's content; None where there is none."""
 
-        def read() -> bytes | None:
-            try:
-                with self._fs.open_input_stream(self._path(name)) as file:
-                    return bytes(file.read())
-            except FileNotFoundError:
-                return None
+        def read() -> bytes:
+            with self._fs.open_input_stream(self._path(name)) as file:
+                return bytes(file.read())
 
-        return self._do(read)
+        return self._if_there(read, None)
 
     def write(self, name: str, content: bytes) -> None:
         """Write a file whole: whoever reads gets the old or the new content."""
@@ -202,41 +140,24 @@ class Remote:
         """Bring a file here, whole or not at all; whether it was there."""
 
         def download() -> bool:
-            try:
-                with (
-                    self._fs.open_input_stream(self._path(name)) as source,
-                    replaced(path) as temporary,
-                    temporary.open("wb") as file,
-                ):
-                    while piece := source.read(2**24):
-                        file.write(piece)
-            except FileNotFoundError:
-                return False
+            with (
+                self._fs.open_input_stream(self._path(name)) as source,
+                replaced(path) as temporary,
+                temporary.open("wb") as file,
+            ):
+                while piece := source.read(2**24):
+                    file.write(piece)
             return True
 
-        return self._do(download)
+        return self._if_there(download, False)
 
     def remove(self, name: str) -> None:
         """Remove a file, if there is one."""
-
-        def remove() -> None:
-            try:
-                self._fs.delete_file(self._path(name))
-            except FileNotFoundError:
-                return
-
-        self._do(remove)
+        self._if_there(lambda: self._fs.delete_file(self._path(name)), None)
 
     def remove_folder(self, below: str) -> None:
         """Remove a folder with all that is in it, if there is one."""
-
-        def remove() -> None:
-            try:
-                self._fs.delete_dir(self._path(below))
-            except FileNotFoundError:
-                return
-
-        self._do(remove)
+        self._if_there(lambda: self._fs.delete_dir(self._path(below)), None)
 
     def _listed(self, below: str, *, recursive: bool = False) -> list[Any]:
         from pyarrow import fs
@@ -244,16 +165,21 @@ class Remote:
         # That a folder may be absent is not left to pyarrow, to which a bucket that is absent is the same.
         selector = fs.FileSelector(self._path(below), recursive=recursive)
 
-        def listed() -> list[Any]:
-            try:
-                return list(self._fs.get_file_info(selector))
-            except FileNotFoundError:
-                return []
-
-        return self._do(listed)
+        return self._if_there(lambda: list(self._fs.get_file_info(selector)), [])
 
     def _path(self, name: str) -> str:
         return f"{self._root}/{name}".rstrip("/")
+
+    def _if_there(self, action: Callable[[], _T], absent: _Absent) -> _T | _Absent:
+        """What an action gives, or `absent` where it finds nothing to act on."""
+
+        def tried() -> _T | _Absent:
+            try:
+                return action()
+            except FileNotFoundError:
+                return absent
+
+        return self._do(tried)
 
     def _do(self, action: Callable[[], _T]) -> _T:
         until, pause = time.monotonic() + self._patience, 0.5

@@ -99,9 +99,12 @@ class SweepProgress:
             self._live.start()
 
     def trial_started(self, trial: TrialView) -> None:
-        """Show a trial's parameters."""
+        """Show a trial's parameters; of one that goes on they are known."""
         self._update(trial)
-        self._plain(f"trial {trial.trial_id} started: {parameters_text(trial.parameters)}")
+        if trial.epoch:
+            self._plain(f"trial {trial.trial_id} goes on after epoch {trial.epoch}")
+        else:
+            self._plain(f"trial {trial.trial_id} started: {parameters_text(trial.parameters)}")
 
     def epoch_finished(self, trial: TrialView) -> None:
         """Show an epoch; where lines are plain, one per trial and `PLAIN_SECONDS` at most."""

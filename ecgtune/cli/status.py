@@ -65,7 +65,7 @@ def _row(one: "SweepOverview") -> tuple[str, ...]:
 
 
 def _lines(found: "SweepOverview", results: Path) -> list[str]:
-    from ecgtune.remote import uri_of
+    from ecgtune.uri import uri_of
 
     by = f" by {found.owner}" if found.owner else ""
     lines = [

@@ -45,11 +45,11 @@ def submit(
     from ecgtune.cluster.arguments import on_cluster, place
     from ecgtune.cluster.jobs import Jobs
     from ecgtune.cluster.parcel import pack
-    from ecgtune.remote import uri_of
     from ecgtune.space import find_space
     from ecgtune.space.shipped import shipped_spaces
     from ecgtune.sweep.commit import commit
     from ecgtune.sweep.folder import require_name
+    from ecgtune.uri import uri_of
 
     space = None
     if asked["space"] is not None:
@@ -101,7 +101,7 @@ def tell_ways(jobs: "Jobs", job: "SweepJob") -> None:
 
 def _refuse_credentials(words: list[str]) -> None:
     """Let no secret go to the cluster, nor into a message: first of all."""
-    from ecgtune.remote import refuse_credentials
+    from ecgtune.uri import refuse_credentials
 
     for word in words:
         refuse_credentials(word)
@@ -134,7 +134,7 @@ def _understood(words: list[str]) -> tuple[Stage, dict[str, Any]]:
 
 def _without_data(words: list[str]) -> list[str]:
     """The words with a folder in place of each URI of data, which are for the cluster to download."""
-    from ecgtune.remote import is_uri
+    from ecgtune.uri import is_uri
 
     made = []
     for before, word in zip(["", *words], words, strict=False):

@@ -99,7 +99,7 @@ def go_on(stage: Stage, asked: SweepOptions, given: "Callable[[], Given]") -> No
 def _run(make_plan: "Callable[[], SweepPlan]", asked: SweepOptions) -> None:
     """Plan a sweep and run it; meanwhile Ray starts."""
     from ecgtune.cli.progress import SweepProgress
-    from ecgtune.remote import below, uri_of
+    from ecgtune.uri import below, uri_of
 
     session = _session(asked)
     try:

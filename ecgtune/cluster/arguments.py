@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ecgtune.cluster.parcel import SPACES
 from ecgtune.errors import InputError
-from ecgtune.remote import is_uri
+from ecgtune.uri import is_uri
 
 # Options of `ecgtune sweep` that name a place; `--pretext` may be a sweep's name instead.
 _PLACES = ("--data", "--results", "--pretext")

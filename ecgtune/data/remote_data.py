@@ -8,7 +8,8 @@ from ecgtune.data.cache import alone, cache_folder
 from ecgtune.data.store import fingerprint_of
 from ecgtune.errors import DataError
 from ecgtune.files import replaced_folder
-from ecgtune.remote import Remote, is_uri, stand_for
+from ecgtune.remote import Remote
+from ecgtune.uri import is_uri, stand_for
 
 # Seconds in which what may be over in a while is tried again.
 _PATIENCE = 30.0

@@ -4,16 +4,15 @@ What the trials leave behind (`trials/`) goes from the workers to the URI by its
 needed.
 """
 
-import hashlib
-import json
 import re
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
 
 from ecgtune.errors import InputError
-from ecgtune.files import replaced, write_text
+from ecgtune.files import replaced
 from ecgtune.remote import Remote, Stamp
+from ecgtune.sweep.mirror_memory import MirrorMemory
 from ecgtune.sweep.remote_lock import taken_over
 from ecgtune.sweep.remote_model import CARD, content_of, torn, upload_model
 
@@ -40,8 +39,7 @@ class SweepMirror:
 
     def __init__(self, folder: Path, remote: Remote) -> None:
         self.folder, self.remote, self.name = folder, remote, folder.name
-        self._memory = folder.parent / f".{folder.name}.sync.json"
-        self._sending = folder.parent / f".{folder.name}.sending.json"
+        self._memory = MirrorMemory(folder, remote)
 
     def pull(self) -> None:
         """Bring the sweep here, `trials/` left aside.
@@ -52,7 +50,7 @@ class SweepMirror:
         Raises:
             RemoteError: the store refused.
         """
-        known = self._settled()
+        known = self._memory.settled()
         there = self._there()
         if known and _same(there, {name: after for name, (_, after) in known.items()}):
             return
@@ -60,7 +58,7 @@ class SweepMirror:
             return  # Its driver died before anything was uploaded.
         if not there:
             shutil.rmtree(self.folder, ignore_errors=True)
-            self._forget()
+            self._memory.forget()
             return
         for name in set(self._here()) - there.keys():
             (self.folder / name).unlink(missing_ok=True)
@@ -73,7 +71,7 @@ class SweepMirror:
                 here = stamp(path)
             if here is not None:
                 known[name] = here, after
-        self._remember(known)
+        self._memory.remember(known)
 
     def pull_definition(self) -> None:
         """Bring the sweep's definition here, unless it is newer here.
@@ -84,7 +82,7 @@ class SweepMirror:
             RemoteError: the store refused.
         """
         path, name = self.folder / _DEFINITION, f"{self.name}/{_DEFINITION}"
-        known, there, content = self._known(), self.remote.stamp(name), self.remote.read(name)
+        known, there, content = self._memory.known(), self.remote.stamp(name), self.remote.read(name)
         if there is None or content is None:
             return
         then = known.get(_DEFINITION)
@@ -95,7 +93,7 @@ class SweepMirror:
                 temporary.write_bytes(content)
         here = stamp(path)
         if here is not None and then != (here, there):
-            self._remember({**known, _DEFINITION: (here, there)})
+            self._memory.remember({**known, _DEFINITION: (here, there)})
 
     def push(self) -> None:
         """Upload what has changed here, `trials/` left aside, so that whoever takes over at any moment can go on.
@@ -106,7 +104,7 @@ class SweepMirror:
             EcgtuneError: another driver has been at it.
             RemoteError: the store refused; what was not uploaded is at the next call.
         """
-        known = self._settled()
+        known = self._memory.settled()
         changed = {name: here for name, here in self._here().items() if name not in known or known[name][0] != here}
         if changed:
             self._refuse_foreign(known)
@@ -120,7 +118,7 @@ class SweepMirror:
         if model:
             sent = upload_model(self.remote, f"{self.name}/best", self.folder / "best")
             for name in model if sent else ():
-                self._uploaded(name, changed[name])
+                self._memory.uploaded(name, changed[name])
         for name in last:
             self._upload(name, study if name == "study.log" else content_of(self.folder / name), changed[name])
 
@@ -135,30 +133,8 @@ class SweepMirror:
             self._upload(name, content_of(self.folder / name), here)
 
     def _upload(self, name: str, content: bytes | None, here: Stamp) -> None:
-        """Upload a file, and remember it at once: a process that is killed meanwhile knows afterwards what is its."""
-        if content is None:
-            return
-        write_text(self._sending, json.dumps([name, hashlib.sha256(content).hexdigest(), *here]))
-        self.remote.write(f"{self.name}/{name}", content)
-        self._uploaded(name, here)
-        self._sending.unlink(missing_ok=True)
-
-    def _uploaded(self, name: str, here: Stamp) -> None:
-        after = self.remote.stamp(f"{self.name}/{name}")
-        if after is not None:
-            self._remember({**self._known(), name: (here, after)})
-
-    def _settled(self) -> dict[str, tuple[Stamp, Stamp]]:
-        """What is known, and whether the file whose upload was cut off has arrived."""
-        try:
-            name, digest, size, changed = json.loads(self._sending.read_text(encoding="utf-8"))
-        except (OSError, ValueError, TypeError):
-            return self._known()
-        content = self.remote.read(f"{self.name}/{name}")
-        if content is not None and hashlib.sha256(content).hexdigest() == digest:
-            self._uploaded(name, (size, changed))
-        self._sending.unlink(missing_ok=True)
-        return self._known()
+        if content is not None:  # else it is gone again
+            self._memory.upload(name, content, here)
 
     def _refuse_foreign(self, known: dict[str, tuple[Stamp, Stamp]]) -> None:
         """Let nobody's study be overwritten: each driver uploads its own after each trial.
@@ -210,7 +186,7 @@ class SweepMirror:
         """All files of the sweep here that may be at the URI, those of the trials too."""
         paths = (path for path in self.folder.rglob("*") if path.is_file())
         names = {path.relative_to(self.folder).as_posix(): stamp(path) for path in paths}
-        return {name: here for name, here in names.items() if here and not _is_hidden(name)}
+        return {name: here for name, here in names.items() if here and not is_hidden(name)}
 
     def send(self, before: Mapping[str, Stamp]) -> None:
         """Have changed there what has changed here, and only that.
@@ -230,7 +206,7 @@ class SweepMirror:
                 self.remote.write(f"{self.name}/{name}", (self.folder / name).read_bytes())
         for name in sorted(before.keys() - after.keys()):
             self.remote.remove(f"{self.name}/{name}")
-            self._remember({known: stamps for known, stamps in self._known().items() if known != name})
+            self._memory.remember({known: stamps for known, stamps in self._memory.known().items() if known != name})
 
     def require_own(self) -> None:
         """Let nothing be replaced there but a sweep.
@@ -251,7 +227,7 @@ class SweepMirror:
     def clear(self) -> None:
         """Remove the sweep there, and what is remembered of it."""
         self.remote.remove_folder(self.name)
-        self._forget()
+        self._memory.forget()
 
     def _inside(self, name: str) -> str:
         return name.removeprefix(f"{self.name}/")
@@ -272,21 +248,6 @@ class SweepMirror:
                     found[name] = here
         return found
 
-    def _known(self) -> dict[str, tuple[Stamp, Stamp]]:
-        """Of each file the stamps here and there when both were the same."""
-        try:
-            content = json.loads(self._memory.read_text(encoding="utf-8"))
-            return {name: ((a, b), (c, d)) for name, (a, b, c, d) in content.items()}
-        except (OSError, ValueError, TypeError, AttributeError):
-            return {}
-
-    def _forget(self) -> None:
-        self._sending.unlink(missing_ok=True)
-        self._memory.unlink(missing_ok=True)
-
-    def _remember(self, known: dict[str, tuple[Stamp, Stamp]]) -> None:
-        write_text(self._memory, json.dumps({name: [*here, *there] for name, (here, there) in known.items()}))
-
 
 def _same(there: dict[str, Stamp], known: dict[str, Stamp]) -> bool:
     """Whether nobody else has changed a sweep.
@@ -301,8 +262,9 @@ def _travels(name: str) -> bool:
     """Whether a file of a sweep is brought here or uploaded with the rest."""
     parts = PurePosixPath(name).parts
     # Dot files are not whole yet; Optuna's lock of its journal is of this machine alone.
-    return parts[0] != "trials" and not _is_hidden(name) and not parts[0].startswith("study.log.")
+    return parts[0] != "trials" and not is_hidden(name) and not parts[0].startswith("study.log.")
 
 
-def _is_hidden(name: str) -> bool:
+def is_hidden(name: str) -> bool:
+    """Whether a file is one that is not whole yet, or is in a folder that is not."""
     return any(part.startswith(".") for part in name.split("/"))

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from ecgtune.data.remote_data import downloaded
-from ecgtune.remote import is_uri, uri_of
 from ecgtune.sweep.folder import SweepFolder
+from ecgtune.uri import is_uri, uri_of
 
 # The entries of a job that hold a path, or several.
 JOB_PATHS = ("data", "model")

@@ -17,7 +17,7 @@ from ecgtune.sweep.failures import FAILURES, FailingStart
 from ecgtune.sweep.folder import SweepFolder
 from ecgtune.sweep.keeper import STATE
 from ecgtune.sweep.leader import Leader, Winner
-from ecgtune.sweep.resuming import kept_rows, metrics_of, read_seconds
+from ecgtune.sweep.resuming import read_back
 from ecgtune.sweep.retention import KEEP, Retention
 from ecgtune.sweep.shortage import MEMORY, note_shortage
 from ecgtune.sweep.storage import LocalStorage, Storage
@@ -118,30 +118,18 @@ class SweepRecord:
 
         A trial that is not finished keeps the epochs up to its last resumable state; a worker repeats the others.
         """
-        settings = self._space.settings
-        took = read_seconds(self._folder.trials_table)
-        stored = {each.trial_id: each for each in self._study.stored()}
-        trials = {each: Trial(each, stored[each].parameters, settings.metric, settings.mode) for each in stored}
-        for each in stored.values():
+        stored = self._study.stored()
+        for each in stored:
             if each.state == "RUNNING":
                 self._storage.fetch(each.trial_id, STATE)
-        rows = kept_rows(self._folder, list(stored.values()))
-        seconds = dict.fromkeys(stored, 0.0)
-        for row in rows:
-            trial, epoch = trials[row["trial_id"]], int(row["epoch"])
-            if trial.add_epoch(epoch, metrics_of(row), 0.0):
-                self._leader.see(trial.trial_id, epoch, metrics_of(row)[settings.metric])
-            seconds[trial.trial_id] += float(row["seconds"])
-            self.history.append((trial.trial_id, epoch, metrics_of(row)[settings.metric]))
-        for trial_id, trial in trials.items():
-            trial.state, trial.reason = stored[trial_id].state, stored[trial_id].reason
-            if trial.state == "RUNNING":
-                self._resumed[trial_id] = trial
-                trial.seconds = seconds[trial_id]
-            else:
-                self.trials[trial_id] = trial
-                trial.seconds = took.get(trial_id, seconds[trial_id])
-        self._epochs.rewrite(rows)
+        back = read_back(self._folder, stored, self._space.settings.metric, self._space.settings.mode)
+        for known in back.epochs:
+            if known.best_so_far:
+                self._leader.see(known.trial_id, known.epoch, known.score)
+            self.history.append((known.trial_id, known.epoch, known.score))
+        for trial in back.trials:
+            (self._resumed if trial.state == "RUNNING" else self.trials)[trial.trial_id] = trial
+        self._epochs.rewrite(back.rows)
         self._leader.restored()
         finished = list(self.trials.values())
         self._failing_start.restored(finished)

@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ecgtune.data.cache import alone, cache_folder
-from ecgtune.remote import Remote, is_uri, stand_for, uri_of
+from ecgtune.remote import Remote
 from ecgtune.sweep.lock import owner
 from ecgtune.sweep.mirror import SweepMirror
+from ecgtune.uri import is_uri, stand_for, uri_of
 
 
 def mirror_folder(uri: str) -> Path:

@@ -4,13 +4,14 @@ import csv
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ecgtune.errors import InputError
 from ecgtune.sweep.folder import SweepFolder
 from ecgtune.sweep.keeper import STATE
 from ecgtune.sweep.plan import SweepPlan, definition
 from ecgtune.sweep.study import StoredTrial
+from ecgtune.sweep.trial import Mode, Trial
 from ecgtune.training.state import newest_state
 
 
@@ -56,6 +57,53 @@ def told_epochs(trial: Path) -> int:
     """How many epochs a worker that takes up the trial will not report: 0 where it has to begin again."""
     state, _ = newest_state(trial / STATE)
     return 0 if state is None else int(state["training"]["epoch"]) - len(state["untold"])
+
+
+class KnownEpoch(NamedTuple):
+    """An epoch that nobody will train again, and whether it was the best of its trial when it came."""
+
+    trial_id: str
+    epoch: int
+    score: float
+    best_so_far: bool
+
+
+class ReadBack(NamedTuple):
+    """A sweep as it was left.
+
+    Args:
+        trials: in the order of their numbers; RUNNING where they have not ended.
+        epochs: of all trials, in the order in which they came.
+        rows: of `epochs.csv` that stay.
+    """
+
+    trials: list[Trial]
+    epochs: list[KnownEpoch]
+    rows: list[dict[str, str]]
+
+
+def read_back(folder: SweepFolder, stored: Sequence[StoredTrial], metric: str, mode: Mode) -> ReadBack:
+    """Read a sweep back.
+
+    Args:
+        folder: of the sweep, with the states of trials that have not ended.
+        stored: what the study knows of the trials.
+        metric: what is pursued.
+        mode: its direction.
+    """
+    rows, took = kept_rows(folder, stored), read_seconds(folder.trials_table)
+    trials = {each.trial_id: Trial(each.trial_id, each.parameters, metric, mode) for each in stored}
+    seconds, epochs = dict.fromkeys(trials, 0.0), []
+    for row in rows:
+        trial_id, epoch, metrics = row["trial_id"], int(row["epoch"]), metrics_of(row)
+        best_so_far = trials[trial_id].add_epoch(epoch, metrics, 0.0)
+        epochs.append(KnownEpoch(trial_id, epoch, metrics[metric], best_so_far))
+        seconds[trial_id] += float(row["seconds"])
+    for each in stored:
+        trial, in_epochs = trials[each.trial_id], seconds[each.trial_id]
+        trial.state, trial.reason = each.state, each.reason
+        trial.seconds = in_epochs if each.state == "RUNNING" else took.get(each.trial_id, in_epochs)
+    return ReadBack(list(trials.values()), epochs, rows)
 
 
 def require_same(folder: SweepFolder, plan: SweepPlan) -> None:

@@ -15,12 +15,13 @@ from ecgtune.config import Scalar
 from ecgtune.data.remote_data import downloaded
 from ecgtune.data.store import WindowDataset, load_dataset, mount
 from ecgtune.errors import DataError
-from ecgtune.remote import Remote, uri_of
+from ecgtune.remote import Remote
 from ecgtune.sweep.job import Job
 from ecgtune.sweep.mirror import SweepMirror
 from ecgtune.sweep.remote_model import is_whole
 from ecgtune.sweep.remote_results import mirror_folder, pulling
 from ecgtune.training.result import EpochResult
+from ecgtune.uri import uri_of
 
 
 class Cargo(Protocol):

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from ecgtune.errors import EcgtuneError, StorageError
 from ecgtune.files import storage_errors
-from ecgtune.remote import Remote, RemoteError, uri_of
+from ecgtune.remote import Remote, RemoteError
 from ecgtune.sweep.folder import SweepFolder
 from ecgtune.sweep.keeper import STATE
 from ecgtune.sweep.lock import Owner, owner
@@ -20,6 +20,7 @@ from ecgtune.sweep.trial_store import LocalTrials, RemoteTrials, TrialStore
 from ecgtune.sweep.uploader import Uploader
 from ecgtune.training.removed import NOTE
 from ecgtune.training.state import drop_state
+from ecgtune.uri import uri_of
 
 # Seconds in which a worker, and the driver at its end, try again what may be over in a while.
 PATIENCE = 60.0

@@ -7,7 +7,7 @@ from typing import Protocol
 from ecgtune.files import storage_errors
 from ecgtune.remote import Remote, Stamp
 from ecgtune.sweep.folder import SweepFolder
-from ecgtune.sweep.mirror import stamp
+from ecgtune.sweep.mirror import is_hidden, stamp
 from ecgtune.sweep.remote_model import upload_model
 from ecgtune.sweep.scratch import scratch
 
@@ -125,4 +125,4 @@ def _files(folder: Path) -> dict[str, Stamp | None]:
     """What is to be kept: an object is whole or not there, so that no state before the newest is needed."""
     paths = (path for path in sorted(folder.rglob("*")) if path.is_file())
     names = {path.relative_to(folder).as_posix(): path for path in paths if not path.name.endswith(".before")}
-    return {n: stamp(path) for n, path in names.items() if not any(part.startswith(".") for part in n.split("/"))}
+    return {n: stamp(path) for n, path in names.items() if not is_hidden(n)}

@@ -12,8 +12,9 @@ from ecgtune import __version__
 from ecgtune.data.store import load_dataset
 from ecgtune.errors import EcgtuneError, InputError
 from ecgtune.files import storage_errors
-from ecgtune.remote import Remote, is_uri, shown, uri_of
+from ecgtune.remote import Remote
 from ecgtune.sweep.nodes import Node, nodes
+from ecgtune.uri import is_uri, shown, uri_of
 
 # Seconds in which a node has to answer: it may have to start a worker, and to wake a network drive.
 _PATIENCE = 90.0

@@ -7,8 +7,10 @@ of all paused trials would fill the disk; epochs repeated by the odd trial that 
 from bisect import insort
 from collections.abc import Callable
 
+from ecgtune.files import storage_errors
 from ecgtune.sweep.folder import SweepFolder
 from ecgtune.sweep.keeper import STATE
+from ecgtune.sweep.retention import log
 from ecgtune.sweep.trial import Mode, rank
 from ecgtune.training.state import before, drop_state
 
@@ -40,8 +42,16 @@ class WaitingTrials:
         beyond = [each for _, each in rung[STATES:]]
         del rung[STATES:]
         for each in beyond:
+            self._tell(each, epoch)
             self._drop(each)
         return beyond
+
+    def _tell(self, trial_id: str, epoch: int) -> None:
+        """What is removed is logged, before it goes."""
+        state = self._folder.trial(trial_id) / STATE
+        size = state.stat().st_size if state.exists() else 0  # at a URI it is not here
+        with storage_errors(self._folder.path):
+            log(self._folder, [state], size, f"state: trial {trial_id} is not among the {STATES} best at epoch {epoch}")
 
     def remove(self, trial_id: str) -> None:
         """A trial is paused no more."""

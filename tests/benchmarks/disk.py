@@ -140,15 +140,17 @@ def sweep(data, place, trials, keep, max_epochs):
         "parts_bytes": sizes(folder.path),
         "model_bytes": sum(file.stat().st_size for file in folder.best.iterdir()),
         "blocks_bytes": sum(512 * path.stat().st_blocks for path in folder.path.rglob("*")),
-        "removed_bytes": sum(int(line.split("\t")[2]) for line in _lines(folder.retention_log)),
-        "removed": len(_lines(folder.retention_log)),
+        "removed_bytes": sum(int(line.split("\t")[2]) for line in _models(folder.retention_log)),
+        "removed": len(_models(folder.retention_log)),
         "models": len(list(folder.path.glob("trials/*/best/encoder.safetensors"))),
     }
     (place / "seen.json").write_text(json.dumps(seen))
 
 
-def _lines(path):
-    return path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+def _models(path):
+    """The lines of models; states of trials that waited have lines of their own."""
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    return [line for line in lines if line.split("\t")[3].startswith("weights:")]
 
 
 def measure(data, trials, keep, max_epochs):

@@ -251,3 +251,11 @@ def test_trials_that_wait_are_counted_until_they_go_on():
     seen.update(trial(2, state="PRUNED", seconds=2.0), 2.0)
     assert "wait" not in live_text(seen)
     assert seen.time_left(2.0) is not None
+
+
+def test_a_trial_that_goes_on_is_not_told_anew():
+    progress, _, text = plain()
+    with progress:
+        progress.sweep_started(**START)
+        progress.trial_started(trial(3, epoch=4))
+    assert text.getvalue().splitlines()[-1] == "trial 00003 goes on after epoch 4"

@@ -9,11 +9,12 @@ from ecgtune.data import store
 from ecgtune.data.remote_data import data_place, downloaded
 from ecgtune.data.store import load_dataset
 from ecgtune.errors import DataError
-from ecgtune.remote import Remote, uri_of
+from ecgtune.remote import Remote
 from ecgtune.sweep.folder import SweepFolder
 from ecgtune.sweep.paths import located, portable
 from ecgtune.sweep.pretext_job import PretextJob
 from ecgtune.sweep.shipping import fetched
+from ecgtune.uri import uri_of
 
 
 @pytest.fixture

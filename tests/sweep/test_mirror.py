@@ -9,16 +9,18 @@ import pytest
 import tomli_w
 
 from ecgtune.errors import EcgtuneError, InputError
-from ecgtune.remote import Remote, RemoteError, uri_of
+from ecgtune.remote import Remote, RemoteError
 from ecgtune.sweep import remote_lock
 from ecgtune.sweep.folder import SweepFolder
 from ecgtune.sweep.lock import driving
 from ecgtune.sweep.mirror import SweepMirror
+from ecgtune.sweep.mirror_memory import MirrorMemory
 from ecgtune.sweep.remote_lock import RemoteLock
 from ecgtune.sweep.remote_model import is_whole, upload_model
 from ecgtune.sweep.remote_results import bring_definitions, bring_trials, mirror_folder, refreshed, results_place
 from ecgtune.sweep.storage import RemoteStorage
 from ecgtune.sweep.uploader import Uploader
+from ecgtune.uri import uri_of
 
 
 @pytest.fixture
@@ -365,9 +367,9 @@ def test_a_driver_that_was_killed_amid_an_upload_keeps_what_is_newer_here(bucket
     mirror.push()
     for name in ("epochs.csv", "study.log", "trials.csv", "best/model.json"):
         write(mirror, name, "12")
-    for part in ("_uploaded", "_remember"):
+    for part in ("uploaded", "remember"):
         with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-            patched.setattr(SweepMirror, part, killed)
+            patched.setattr(MirrorMemory, part, killed)
             mirror.push()
         assert b"12" in [bucket.read(f"results/s/{name}") for name in ("epochs.csv", "trials.csv")]
         mirror.pull()

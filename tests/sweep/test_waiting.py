@@ -44,6 +44,10 @@ def test_the_best_of_each_rung_keep_their_states(folder, mode):
     assert with_state(folder) == [*range(STATES, 2 * STATES), 90]
     pause(trials, folder, 91, 2, sign * 100.0)
     assert with_state(folder) == [*range(STATES + 1, 2 * STATES), 90, 91]
+    told = [line.split("\t")[1:] for line in folder.retention_log.read_text().splitlines()]
+    why = f"state: trial 00000 is not among the {STATES} best at epoch 2"
+    assert told[0] == ["trials/00000/state.pt", "3", why]
+    assert len(told) == STATES + 1
 
 
 def test_one_that_goes_on_leaves_its_place_and_keeps_its_state(folder):

@@ -12,7 +12,7 @@ from ecgtune.models import build_emotion_head, select
 from ecgtune.training.finetune import finetune
 from ecgtune.training.folds import epoch_batches
 from ecgtune.training.seed import torch_generator
-from ecgtune.training.stacked import StackedHeads
+from ecgtune.training.stacked import StackedHeads, _dropped
 
 OPTIMIZERS = {
     "adam": lambda parameters: torch.optim.Adam(parameters, lr=0.01),
@@ -107,3 +107,30 @@ def test_dropout_only_while_training():
     stacked.eval()
     expected = torch.stack([head.eval()(x[k]) for k, head in enumerate(heads)])
     torch.testing.assert_close(stacked(x), expected)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.9, 0.99])
+def test_dropout_drops_its_share_and_scales_the_rest(share):
+    torch.manual_seed(0)
+    ones = torch.ones(5, 401, 513, requires_grad=True)  # no multiple of the four units that one draw serves
+    found = _dropped(ones, share)
+    assert (found == 0).float().mean().item() == pytest.approx(share, abs=0.002)
+    kept = found[found != 0]
+    assert torch.equal(kept, torch.full_like(kept, 1 / (1 - share)))
+    # Units are dropped one by one: neighbours, who share a draw, no more often together than by chance.
+    gone = (found == 0).float()
+    assert (gone[..., :-1] * gone[..., 1:]).mean().item() == pytest.approx(share**2, abs=0.002)
+    found.sum().backward()
+    assert torch.equal(ones.grad, found.detach())
+
+
+def test_dropout_never_keeps_all_because_its_share_is_large():
+    assert (_dropped(torch.ones(1000), 0.999999) == 0).sum() > 990
+
+
+def test_a_layer_drops_in_training_only():
+    heads = [build_emotion_head(EmotionHeadConfig(layers=1), torch_generator(0, "head", 0), n_features=8, n_outputs=1)]
+    stacked, x = StackedHeads(heads, 0.5), torch.randn(1, 16, 8)
+    assert not torch.equal(stacked(x), stacked(x))
+    stacked.eval()
+    assert torch.equal(stacked(x), stacked(x))
