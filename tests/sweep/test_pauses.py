@@ -45,6 +45,8 @@ def test_after_a_resume_nobody_who_waits_is_missing(tmp_path):
 
 def test_a_torn_line_is_passed_over(tmp_path):
     journal = tmp_path / "study.log"
-    journal.write_text('{"op_code":8,"trial_id":3,"user_attr":{"paused at":4}}\n{"trial_id":5,"user_attr":{"paused at')
+    journal.write_text(
+        '{"op_code":8,"trial_id":3,"user_attr":{"paused at":4}}\n{"trial_id":5,"user_attr":{"paused at":'
+    )
     assert paused_at(journal) == {"00003": 4}
     assert paused_at(tmp_path / "none") == {}

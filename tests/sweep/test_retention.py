@@ -2,6 +2,7 @@
 
 import errno
 import math
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -132,6 +133,19 @@ def test_the_model_of_a_trial_that_goes_on_is_left_alone_until_it_rests_again(fo
     assert with_weights(folder) == {"00000", "00002"}, "its worker may be writing"
     retention.resting({"00000": 0.6}, None)
     assert with_weights(folder) == {"00002"}
+
+
+def test_a_trial_that_lost_its_model_and_made_a_new_one_may_lose_that_too(folder):
+    retention = Retention(folder, keep=1, mode="max")
+    for number, score in enumerate((0.9, 0.4)):
+        write_model(folder, f"{number:05d}")
+        retention.resting({f"{number:05d}": score}, None)
+    assert with_weights(folder) == {"00000"}
+    retention.woken("00001")
+    shutil.rmtree(folder.trial("00001"))
+    write_model(folder, "00001", epoch=2)
+    retention.resting({"00001": 0.5}, None)
+    assert with_weights(folder) == {"00000"}
 
 
 def test_a_trial_that_rests_twice_counts_once(folder):

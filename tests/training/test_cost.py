@@ -29,6 +29,15 @@ def test_what_costs_more(less, more):
     assert 1.01 * emotion(**less) < emotion(**more) < 60 * emotion(**less)
 
 
+def test_small_batches_cost_a_large_head_more():
+    """Each step reads and writes all weights."""
+
+    def more(hidden):
+        return emotion(head__hidden=hidden, batch_size=32) - emotion(head__hidden=hidden, batch_size=256)
+
+    assert more(512) > 3 * more(32)
+
+
 def test_a_network_that_is_trained_whole_costs_a_thousand_times_more():
     assert emotion(unfreeze=True) > 1000 * emotion()
 

@@ -1,6 +1,8 @@
+import numpy as np
 import pytest
 
 from ecgtune.sweep.schedulers import Pasha
+from ecgtune.sweep.schedulers.pasha import _overtakings
 from tests.sweep.schedulers.one_worker import OneWorker
 
 EPOCHS = 32
@@ -65,3 +67,19 @@ def test_the_rungs_in_use_do_not_depend_on_the_order_of_what_is_told():
             back.tell(trial, epoch, curves[trial][epoch - 1])
     assert forth._allowed() == back._allowed() != (1,)
     assert forth.wake(idle=False) == back.wake(idle=False)
+
+
+@pytest.mark.parametrize(
+    ("gaps", "times"),
+    [
+        ([1.0, 2.0, 3.0], 0),
+        ([1.0, -1.0, 1.0], 2),
+        ([1.0, 0.0, 1.0], 0),
+        ([1.0, np.nan, -1.0], 1),
+        ([np.nan, 0.0, 1.0], 0),
+        ([np.nan, np.nan, np.nan], 0),
+    ],
+)
+def test_who_overtook_whom_how_often(gaps, times):
+    """What is unknown or equal is no overtaking, before the first difference least of all."""
+    assert _overtakings(np.array([gaps])).tolist() == [times]
