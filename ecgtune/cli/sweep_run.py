@@ -84,7 +84,9 @@ def go_on(stage: Stage, asked: SweepOptions, given: "Callable[[], Given]") -> No
     folder = sweep_folder(asked.results, asked.name or "")
     found = folder.read()["sweep"]["stage"]
     if found != stage:
-        raise InputError(f"{folder.name} is a {found} sweep; go on with it with `ecgtune sweep {found} ... --resume`.")
+        raise InputError(
+            f"{folder.name} is a sweep of the {found} stage; go on with it with `ecgtune sweep {found} ... --resume`."
+        )
 
     def plan() -> "SweepPlan":
         from ecgtune.sweep.planning import plan_again

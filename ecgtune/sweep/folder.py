@@ -167,8 +167,9 @@ def find_pretext_model(results: Path, wanted: str | None) -> Path:
         if (candidate / "model.json").is_file():
             bring_model(results, candidate)
             return candidate
-    known = ", ".join(folder.name for folder in sweeps(results)) or "none"
+    with_model = [each for each in sweeps(results) if (each.best / "model.json").is_file()]
+    known = ", ".join(each.name for each in with_model if each.read()["sweep"]["stage"] == "pretext") or "none"
     raise InputError(
-        f"--pretext {wanted}: no model there. Give the name of a finished pretext sweep in {results} "
-        f"(it has: {known}) or a folder with a model.json."
+        f"--pretext {wanted}: no model there. Give the name of a pretext sweep in {results} that has one "
+        f"(these have: {known}), or a folder with a model.json."
     )

@@ -57,7 +57,7 @@ def test_a_sweep_of_the_other_stage_is_not_resumed(run_cli, tmp_path):
     (tmp_path / "mine" / "sweep.toml").write_text('created = "2026"\n[sweep]\nstage = "pretext"\n')
     result = run_cli("sweep", "emotion", "--name", "mine", "--results", tmp_path, "--resume")
     assert result.exit_code == 2
-    assert "mine is a pretext sweep" in result.stderr
+    assert "mine is a sweep of the pretext stage" in result.stderr
 
 
 def test_a_name_that_is_taken_offers_to_go_on(run_cli, tmp_path):

@@ -44,7 +44,8 @@ def test_a_pretext_model_by_name_or_path(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for wanted in ("mine", str(folder.path), str(folder.best), "results/mine"):
         assert find_pretext_model(tmp_path / "results", wanted).resolve() == folder.best
-    with pytest.raises(InputError, match=r"--pretext theirs: no model there.*it has: mine"):
+    make(tmp_path / "results", "head", "emotion", age=1)
+    with pytest.raises(InputError, match=r"--pretext theirs: no model there.*these have: mine\)"):
         find_pretext_model(tmp_path / "results", "theirs")
 
 
