@@ -38,7 +38,12 @@ test: install  ## everything, with coverage
 	PYTHONPATH=. $(BIN)/lint-imports
 	$(BIN)/coverage erase
 	$(BIN)/python -m pytest -q -n auto -m "not ray" --durations=15 $(MEASURED)
-	$(BIN)/python -m pytest -q -m ray --durations=15 $(MEASURED) --cov-append
+	@# Tests with clusters of their own mostly wait, so they run beside those that share one; told at the end.
+	COVERAGE_FILE=.coverage.clusters $(BIN)/python -m pytest -q -m ray tests/cluster --durations=9 $(MEASURED) \
+		> .clusters.log 2>&1 & clusters=$$!; trap "kill $$clusters; exit 130" INT TERM; \
+	$(BIN)/python -m pytest -q -m ray --ignore=tests/cluster --durations=9 $(MEASURED) --cov-append; shared=$$?; \
+	wait $$clusters; own=$$?; cat .clusters.log; exit $$((shared || own))
+	$(BIN)/coverage combine -q --append .coverage.clusters
 	$(BIN)/coverage report
 
 clean:
