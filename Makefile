@@ -39,12 +39,12 @@ test: install  ## everything, with coverage
 	$(BIN)/coverage erase
 	$(BIN)/python -m pytest -q -n auto -m "not ray" --durations=15 $(MEASURED)
 	@# Tests with clusters of their own mostly wait, so they run beside those that share one; told at the end.
-	COVERAGE_FILE=.coverage.clusters $(BIN)/python -m pytest -q -m ray tests/cluster --durations=9 $(MEASURED) \
+	COVERAGE_FILE=.clusters-coverage $(BIN)/python -m pytest -q -m ray tests/cluster --durations=9 $(MEASURED) \
 		> .clusters.log 2>&1 & clusters=$$!; trap "kill $$clusters; exit 130" INT TERM; \
 	$(BIN)/python -m pytest -q -m ray --ignore=tests/cluster --durations=9 $(MEASURED) --cov-append; shared=$$?; \
 	wait $$clusters; own=$$?; cat .clusters.log; exit $$((shared || own))
-	$(BIN)/coverage combine -q --append .coverage.clusters
+	$(BIN)/coverage combine -q --append .clusters-coverage
 	$(BIN)/coverage report
 
 clean:
-	rm -rf $(VENV) $(DEMO) build dist .coverage* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) $(DEMO) build dist .coverage* .clusters* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
