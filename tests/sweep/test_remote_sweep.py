@@ -78,7 +78,9 @@ def test_a_trial_goes_on_from_its_state_on_a_node_that_has_nothing_else(bucket, 
 
 
 KILLED = """
+import dataclasses
 import sys
+import time
 from pathlib import Path
 from ray import cloudpickle
 from ecgtune.sweep import drive, mirror, uploader
@@ -88,8 +90,18 @@ from tests.sweep import conftest, curves
 cloudpickle.register_pickle_by_value(curves)
 drive.BLOCK_SECONDS = drive.STATE_SECONDS = 0.0
 uploader.INTERVAL = 0.3
+# Only the first trial to get there goes beyond epoch 4; the sweep cannot end before it is killed.
+class Held(curves.CurveJob):
+    def epochs(self, *args, **kwargs):
+        for result in super().epochs(*args, **kwargs):
+            yield result
+            try:
+                result.epoch == 4 and Path(sys.argv[2]).mkdir()
+            except FileExistsError:
+                time.sleep(600)
 plan = conftest.make_plan(Path(), curves.SLOW, folder=mirror_folder(sys.argv[1]) / "curves", num_samples=4,
                           max_epochs=8, max_concurrent=2)
+plan = dataclasses.replace(plan, job=Held(8))
 # Uploads end once a trial has ended and another is known to be in its midst: what follows, only workers keep.
 push, over = mirror.SweepMirror.push, []
 def once(self):
@@ -128,9 +140,10 @@ def test_what_an_unknown_trial_left_is_not_taken_for_that_of_its_number(bucket, 
 
 def test_killed_and_resumed_on_another_machine(bucket, machine, every_epoch, listener, tmp_path):
     env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
-    driver = subprocess.Popen([sys.executable, "-c", KILLED, bucket.uri()], cwd=ROOT, env=env, start_new_session=True)
+    command = [sys.executable, "-c", KILLED, bucket.uri(), str(tmp_path / "gone on")]
+    driver = subprocess.Popen(command, cwd=ROOT, env=env, start_new_session=True)
     try:
-        until = time.monotonic() + 60
+        until = time.monotonic() + 180
         while not in_the_midst(bucket):
             assert time.monotonic() < until
             assert driver.poll() is None
