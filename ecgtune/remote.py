@@ -9,6 +9,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,7 +26,7 @@ _NO_RIGHTS = re.compile(
 _NO_BUCKET = re.compile(r"NO_SUCH_BUCKET|bucket does not exist", re.IGNORECASE)
 _PASSING = re.compile(
     r"NETWORK_CONNECTION|SLOW_DOWN|SERVICE_UNAVAILABLE|INTERNAL_FAILURE|REQUEST_TIMEOUT|THROTTLING|curlCode|timed? ?out"
-    r"|HTTP status 5\d\d|response code: 5\d\d",
+    r"|HTTP status 5\d\d|response code: 5\d\d|Status\(UNAVAILABLE",
     re.IGNORECASE,
 )
 
@@ -76,7 +77,7 @@ class Remote:
         try:
             found, root = fs.FileSystem.from_uri(uri)
         except (lib.ArrowInvalid, lib.ArrowNotImplementedError, OSError, ValueError) as error:
-            said = str(error).replace(uri, self.shown)
+            said = str(error).replace(uri, self.shown).partition("\n")[0]
             raise InputError(
                 f"{self.shown} cannot be used as a place for files: {said}. Give a folder, or a URI like "
                 "s3://BUCKET/PATH or s3://BUCKET/PATH?endpoint_override=http://HOST:PORT&region=REGION."
@@ -196,13 +197,15 @@ class Remote:
 
 def _hasty(found: Any) -> Any:
     """The same file system, where no call waits for a server that is gone for longer than a heartbeat may take."""
-    from pyarrow import fs
-
-    if not isinstance(found, fs.S3FileSystem):
+    limits = {
+        "s3": {"connect_timeout": _CONNECT_SECONDS, "request_timeout": _REQUEST_SECONDS},
+        "gcs": {"retry_time_limit": timedelta(seconds=_REQUEST_SECONDS)},
+    }.get(found.type_name)
+    if limits is None:
         return found
     # A URI cannot say so, and the only way to all that it did say is the one that pickles it.
-    _, (options,) = found.__reduce__()
-    return fs.S3FileSystem(**{**options, "connect_timeout": _CONNECT_SECONDS, "request_timeout": _REQUEST_SECONDS})
+    make, (options,) = found.__reduce__()
+    return make({**options, **limits})
 
 
 def _connected(uri: str, patience: float) -> Remote:

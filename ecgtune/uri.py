@@ -8,13 +8,28 @@ from ecgtune.errors import InputError
 from ecgtune.files import write_text
 
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://.+")
+_MEANT = re.compile(r"(s3|gs|gcs|hdfs|viewfs|abfss?|https?|file):.*")
 # In a folder that stands for one at a URI.
 _NOTE = ".uri"
 
 
 def is_uri(text: str) -> bool:
-    """Whether a text names a place at a URI and not in a file system."""
-    return _URI.fullmatch(text) is not None
+    """Whether a text names a place at a URI and not in a file system.
+
+    Raises:
+        InputError: it was meant as one, and has a slash too few or no more than its scheme.
+    """
+    if _URI.fullmatch(text):
+        return True
+    if _MEANT.fullmatch(text):
+        scheme, _, rest = text.partition(":")
+        slashes = rest[: len(rest) - len(rest.lstrip("/"))]
+        place = _without_user(rest.lstrip("/")).partition("?")[0]
+        raise InputError(
+            f"'{scheme}:{slashes}{place}' is not a whole URI: it takes two slashes and a place behind them, as in "
+            f"{scheme}://{place or 'BUCKET/PATH'}. A folder of that name is './{scheme}:{slashes}{place}'."
+        )
+    return False
 
 
 def shown(uri: str) -> str:

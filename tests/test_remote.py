@@ -93,6 +93,8 @@ def test_nobody_waits_long_for_a_server_that_is_gone(bucket):
     _, (options,) = Remote(bucket.uri())._fs.__reduce__()
     assert (options["connect_timeout"], options["request_timeout"]) == (5.0, 20.0)
     assert (options["endpoint_override"], options["region"]) == (bucket.endpoint, "us-east-1")
+    _, (options,) = Remote("gs://bucket/p")._fs.__reduce__()
+    assert options["retry_time_limit"].total_seconds() == 20.0
 
 
 def test_what_may_be_over_in_a_while_is_tried_again(bucket, monkeypatch):

@@ -15,6 +15,20 @@ def test_what_is_a_uri(text, yes):
 
 
 @pytest.mark.parametrize(
+    "text", ["s3:/bucket/p", "s3:bucket/p", "gs:/bucket/p", "file:/bucket/p", "s3:/me:se/x@bucket/p"]
+)
+def test_one_slash_too_few_is_told(text):
+    with pytest.raises(InputError, match=r"is not a whole URI.*://bucket/p\. A folder") as caught:
+        is_uri(text)
+    assert "se/x" not in str(caught.value)
+
+
+def test_a_scheme_alone_is_told():
+    with pytest.raises(InputError, match=r"as in s3://BUCKET/PATH\. "):
+        is_uri("s3://")
+
+
+@pytest.mark.parametrize(
     "uri",
     [
         "s3://me:secret@bucket/p",
