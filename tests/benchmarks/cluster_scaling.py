@@ -12,7 +12,8 @@ nodes     trials per hour on so many one-core nodes, against so many times the r
 spread    on four two-core nodes with room for eight trials, four trials at once: how many nodes work
 workers   the share of the workers' time that is spent in epochs, with so many trials at once on one node, over the
           same span; the processor time that the driver needs for each epoch; how many epochs a second one core could
-          serve at that price: where the driver would be the limit; and how long an epoch's report waits for its answer
+          serve at that price: where the driver would be the limit; how long an epoch's report waits for its answer; and
+          the longest time in which no epoch at all began, so that a sweep that stood still is seen
 """
 
 import json
@@ -21,6 +22,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from itertools import pairwise
 
 from common import REPOSITORY, arguments, compared, provenance, save, show
 
@@ -85,6 +87,13 @@ def overheads(begun, seconds):
     return sum(beyond) / max(1, len(beyond))
 
 
+def longest_silence(begun, workers):
+    """The longest time in seconds without an epoch that begins, while all work and trials are left."""
+    firsts = sorted(each["time"] for each in begun if each["epoch"] == 1)
+    times = [t for t in sorted(each["time"] for each in begun) if firsts[workers - 1] <= t <= firsts[-1]]
+    return max((after - before for before, after in pairwise(times)), default=0.0)
+
+
 def on_nodes(counts, seconds, epochs):
     """Trials per hour on one-core nodes."""
     rows = []
@@ -122,6 +131,7 @@ def on_workers(counts, seconds, epochs):
             begun, cost = run(cluster, "sweep", count, seconds, epochs, WAVES * count)
         share, span = share_in_epochs(begun, count, seconds)
         row = {"workers": count, "share_in_epochs": share, "span_s": span, "driver_ms_per_epoch": cost * 1000}
+        row |= {"longest_silence_s": longest_silence(begun, count)}
         row |= {"answer_ms_per_epoch": overheads(begun, seconds) * 1000, "load": os.getloadavg()[0]}
         rows.append(row | {"epochs_per_second": share * count / seconds, "one_core_could_serve": 1 / cost})
         print(rows[-1], flush=True)
