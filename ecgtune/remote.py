@@ -197,15 +197,15 @@ class Remote:
 
 def _hasty(found: Any) -> Any:
     """The same file system, where no call waits for a server that is gone for longer than a heartbeat may take."""
-    limits = {
+    limits: dict[str, dict[str, Any]] = {
         "s3": {"connect_timeout": _CONNECT_SECONDS, "request_timeout": _REQUEST_SECONDS},
         "gcs": {"retry_time_limit": timedelta(seconds=_REQUEST_SECONDS)},
-    }.get(found.type_name)
-    if limits is None:
+    }
+    if found.type_name not in limits:
         return found
     # A URI cannot say so, and the only way to all that it did say is the one that pickles it.
     make, (options,) = found.__reduce__()
-    return make({**options, **limits})
+    return make({**options, **limits[found.type_name]})
 
 
 def _connected(uri: str, patience: float) -> Remote:

@@ -37,7 +37,7 @@ def bench(
     chosen = choose_path(convolution, where)
     paths = tuple(dict.fromkeys([*candidates(where), chosen]))
     peak = max(
-        matmul_peak(torch.bfloat16 if path == "bf16" else torch.float32, device=where, threads=threads)
+        matmul_peak(torch.bfloat16 if path in ("bf16", "tiled") else torch.float32, device=where, threads=threads)
         for path in paths
     )
     rows = []

@@ -76,7 +76,8 @@ Convolution: TypeAlias = Annotated[
     str | None,
     typer.Option(
         "--convolution",
-        help="How convolutions are computed: auto, direct, fourier or bf16; default: the fastest here, measured once.",
+        help="How convolutions are computed: auto, direct, fourier, bf16 or tiled; default: what is fastest here, "
+        "measured once.",
     ),
 ]
 Address: TypeAlias = Annotated[

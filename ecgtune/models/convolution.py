@@ -1,8 +1,9 @@
 """The ways to compute the encoder's convolutions. They differ in speed and rounding, not in what they compute.
 
 direct   PyTorch's own, float32 (on a GPU as its settings say, by default TF32), with the channels together in memory
-fourier  by way of the frequency domain, float32: fastest on a processor without matrix units
-bf16     PyTorch's own under bfloat16 autocast: fastest where the machine has matrix units for it
+fourier  by way of the frequency domain, float32: fastest on a processor without units for bfloat16
+bf16     PyTorch's own under bfloat16 autocast
+tiled    by way of the frequency domain in tiles, bfloat16: fastest on a processor with units for that
 """
 
 from collections.abc import Callable
@@ -13,8 +14,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ecgtune.models.fourier import fourier_convolution
+from ecgtune.models.tiled import as_one_product, tiled_convolution
 
-ConvolutionPath: TypeAlias = Literal["direct", "fourier", "bf16"]
+ConvolutionPath: TypeAlias = Literal["direct", "fourier", "bf16", "tiled"]
 PATHS: tuple[ConvolutionPath, ...] = get_args(ConvolutionPath)
 
 # (x [batch, n_in, n_times], weight [n_out, n_in, kernel], bias [n_out]) -> [batch, n_out, n_times]
@@ -29,7 +31,7 @@ def convolution(path: ConvolutionPath) -> Convolution:
     Raises:
         KeyError: no such path.
     """
-    return {"direct": direct, "bf16": direct, "fourier": fourier}[path]
+    return {"direct": direct, "bf16": direct, "fourier": fourier, "tiled": tiled}[path]
 
 
 def direct(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
@@ -43,9 +45,17 @@ def direct(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
 
 def fourier(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """In the frequency domain, or as one matrix product where that is quicker."""
-    n_in, kernel = weight.shape[1:]
-    # Few products per sample do not repay the transforms.
-    return unfolded(x, weight, bias) if n_in * kernel <= 64 else fourier_convolution(x, weight, bias)
+    return unfolded(x, weight, bias) if _is_small(weight) else fourier_convolution(x, weight, bias)
+
+
+def tiled(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """In tiles in the frequency domain, or as one matrix product where that is quicker; in the type of `x`."""
+    return as_one_product(x, weight, bias) if _is_small(weight) else tiled_convolution(x, weight, bias)
+
+
+def _is_small(weight: Tensor) -> bool:
+    """Whether there are so few products per sample that they do not repay transforms."""
+    return weight.shape[1] * weight.shape[2] <= 64
 
 
 def unfolded(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:

@@ -21,6 +21,10 @@ from ecgtune.models.window_max import window_max
 # (filters, kernel) of the two convolutions of each block.
 BLOCKS = ((32, 32), (64, 16), (128, 8))
 N_MAPS = BLOCKS[-1][0]
+# Paths whose maps have the time, and not the channels, together in memory.
+_IN_TIME = ("fourier", "tiled")
+# In tiles, the whole backward pass over so many costs less than that of the maxima alone, which is always the same.
+_FEW_POSITIONS = 2 * N_MAPS
 ACTIVATIONS = {"leaky_relu": 0.2, "relu": 0.0}
 
 
@@ -87,11 +91,16 @@ class Encoder(nn.Module):
         if last.conv.bias is None or torch.compiler.is_compiling():
             return self._maps(x, len(self.layers)).amax(dim=-1)
         maps = self._activate(self._maps(x, len(self.layers) - 1))
+        if self._path == "tiled" and maps.shape[-1] <= _FEW_POSITIONS:
+            peaks: Tensor = last(maps, self._path).max(dim=-1).values
+            return peaks
         return peak_convolution(convolution(self._path), maps, last.conv.weight.squeeze(2), last.conv.bias)
 
     def _maps(self, x: Tensor, n_layers: int) -> Tensor:
         """Windows [batch, n_times] -> maps [batch, channels, n_positions] of the first layers, not activated."""
         maps = x.unsqueeze(1)
+        if self._path == "tiled" and x.dtype == torch.float32:
+            maps = maps.bfloat16()
         for number, layer in enumerate(self.layers[:n_layers]):
             if number in (2, 4):
                 # Before the activation: exact, since that never decreases, and leaves it less to do.
@@ -100,14 +109,14 @@ class Encoder(nn.Module):
         return maps
 
     def _window_max(self, maps: Tensor) -> Tensor:
-        if self._path == "fourier":
+        if self._path in _IN_TIME:
             return window_max(maps, self.pool_stride)
         return F.max_pool2d(maps.unsqueeze(2), (1, POOL_SIZE), (1, self.pool_stride)).squeeze(2)
 
     @property
     def _path(self) -> ConvolutionPath:
         # A compiler or an export takes PyTorch's own operations.
-        return "direct" if torch.compiler.is_compiling() and self.path == "fourier" else self.path
+        return "direct" if torch.compiler.is_compiling() and self.path in _IN_TIME else self.path
 
     def _precision(self, x: Tensor) -> torch.autocast:
         return torch.autocast(x.device.type, torch.bfloat16, enabled=self.path == "bf16")

@@ -6,16 +6,15 @@ without matrix units for half precision. (Convolution theorem; for networks Math
 """
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from scipy.fft import next_fast_len
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+
+from ecgtune.models.kept import transformed
 
 
 def fourier_convolution(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
@@ -35,41 +34,8 @@ def fourier_convolution(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tenso
     return convolved
 
 
-class _Kept(NamedTuple):
-    """A kernel at each frequency. Holding the weights keeps their place in memory from being given to others."""
-
-    weight: Tensor
-    version: int
-    transfer: Tensor
-
-
-# By where the weights lie, their shape, and the length; every thread has its own.
-_kept: ContextVar[dict[tuple[object, ...], _Kept] | None] = ContextVar("kept kernels", default=None)
-
-
-@contextmanager
-def unchanging_weights() -> Iterator[None]:
-    """Within the block a kernel is transformed once and not every time; one that does change is transformed again."""
-    token = _kept.set({})
-    try:
-        yield
-    finally:
-        _kept.reset(token)
-
-
-def _transfer(weight: Tensor, n: int) -> Tensor:
-    """[n_out, n_in, kernel] -> [frequencies, n_in, n_out]."""
-    kept = _kept.get()
-    if kept is None:
-        return _transform(weight, n)
-    key = weight.data_ptr(), weight.shape, weight.stride(), weight.dtype, n
-    found = kept.get(key)
-    if found is None or found.version != weight._version:
-        found = kept[key] = _Kept(weight, weight._version, _transform(weight, n))
-    return found.transfer
-
-
 def _transform(weight: Tensor, n: int) -> Tensor:
+    """[n_out, n_in, kernel] -> [frequencies, n_in, n_out]."""
     n_out, n_in, kernel = weight.shape
     to_spectrum, _ = _kernel_transforms(n, kernel, weight.dtype, weight.device)
     taps = weight.permute(2, 1, 0).reshape(kernel, n_in * n_out)
@@ -85,7 +51,7 @@ class _FourierConvolution(torch.autograd.Function):
         n_times = x.shape[-1]
         # The signal lies between zeros, so that what wraps round at the ends is zero.
         n = next_fast_len(n_times + kernel - 1, real=True)
-        transfer = _transfer(weight, n)
+        transfer = transformed(weight, _transform, n)
         spectrum = _spectrum(x, n)
         product = torch.bmm(spectrum, transfer)
         product[0] += n * bias  # a constant has its whole spectrum at frequency 0

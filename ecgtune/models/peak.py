@@ -51,15 +51,23 @@ class _PeakConvolution(torch.autograd.Function):
         gradient = gradient.to(weight.dtype)
         before, padded_times = (kernel - 1) // 2, n_times + kernel - 1
         # Samples as rows of all channels; the first tap of a place reads the row of the same number once padded.
-        rows = F.pad(x, (before, kernel // 2)).transpose(1, 2).reshape(-1, n_in).to(weight.dtype)
+        rows = _turned(F.pad(x, (before, kernel // 2)))
         starts = (places + padded_times * torch.arange(batch, device=x.device).unsqueeze(1)).flatten()
-        to_x = torch.zeros_like(rows) if ctx.needs_input_grad[1] else None
+        to_rows = torch.zeros_like(rows, dtype=weight.dtype) if ctx.needs_input_grad[1] else None
         to_weight = []
         for tap in range(kernel):
-            samples = rows.index_select(0, starts + tap).view(batch, n_out, n_in)
+            samples = rows.index_select(0, starts + tap).view(batch, n_out, n_in).to(weight.dtype)
             to_weight.append(torch.einsum("bo,boi->oi", gradient, samples))
-            if to_x is not None:
-                to_x.index_add_(0, starts + tap, (gradient.unsqueeze(-1) * weight[..., tap]).view(-1, n_in))
-        if to_x is not None:
-            to_x = to_x.view(batch, padded_times, n_in)[:, before : before + n_times].transpose(1, 2)
+            if to_rows is not None:
+                to_rows.index_add_(0, starts + tap, (gradient.unsqueeze(-1) * weight[..., tap]).view(-1, n_in))
+        to_x = None
+        if to_rows is not None:
+            turned = to_rows.to(x.dtype).t().contiguous().view(n_in, batch, padded_times)
+            to_x = turned[..., before : before + n_times].transpose(0, 1)
         return None, to_x, torch.stack(to_weight, dim=-1), gradient.sum(dim=0)
+
+
+def _turned(x: Tensor) -> Tensor:
+    """[batch, channels, n_times] -> [batch * n_times, channels]."""
+    # PyTorch is quick at turning a matrix round, and slow at the same with three dimensions.
+    return x.transpose(0, 1).reshape(x.shape[1], -1).t().contiguous()

@@ -14,7 +14,7 @@ from ecgtune.data.store import WindowDataset
 from ecgtune.files import replaced
 from ecgtune.models import Encoder
 from ecgtune.models import summaries as summarise
-from ecgtune.models.fourier import unchanging_weights
+from ecgtune.models.kept import unchanging_weights
 from ecgtune.training.loop import Progress
 
 # Windows per forward pass; the result does not depend on it beyond rounding.

@@ -18,7 +18,7 @@ from ecgtune.errors import InputError, StorageError
 from ecgtune.files import write_json
 from ecgtune.models import PATHS, ConvolutionPath, Encoder, build_encoder
 
-PathChoice: TypeAlias = Literal["auto", "direct", "fourier", "bf16"]
+PathChoice: TypeAlias = Literal["auto", "direct", "fourier", "bf16", "tiled"]
 VARIABLE = "ECGTUNE_CONVOLUTION"
 # Windows of the shape that training sees would take too long to measure; a quarter of their length shows the same.
 _VIEWS, _TIMES = 28, 640
@@ -78,7 +78,7 @@ def candidates(device: str = "cpu") -> tuple[ConvolutionPath, ...]:
     """The paths worth a measurement: bfloat16 without units for it is a hundred times slower than float32."""
     if torch.device(device).type == "cuda":
         return ("direct", "bf16") if torch.cuda.is_bf16_supported(including_emulation=False) else ("direct",)
-    return ("direct", "fourier", "bf16") if has_bf16_units() else ("direct", "fourier")
+    return ("direct", "fourier", "bf16", "tiled") if has_bf16_units() else ("direct", "fourier")
 
 
 def has_bf16_units() -> bool:

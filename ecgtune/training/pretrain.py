@@ -14,7 +14,7 @@ from ecgtune.data.pool import WindowPool
 from ecgtune.data.splits import Split, require_disjoint
 from ecgtune.errors import DataError
 from ecgtune.models import ConvolutionPath, build_encoder
-from ecgtune.models.fourier import unchanging_weights
+from ecgtune.models.kept import unchanging_weights
 from ecgtune.pretext import PRETEXT_TASKS
 from ecgtune.training.loop import Progress, Stopwatch, copied, micro_batch, require_identity, run_identity, slices
 from ecgtune.training.optimiser import base_rate, build_optimizer, set_rate
@@ -25,11 +25,12 @@ from ecgtune.training.seed import global_stream, numpy_generator, torch_generato
 from ecgtune.training.windows import Windows
 
 # See `micro_batch`. What is quickest on a CPU depends on how the convolutions are computed: the Fourier path needs many
-# windows to repay the transforms of its kernels, the others want what fits into the cache.
+# windows to repay the transforms of its kernels, the direct ones want what fits into the cache.
 MICRO_BATCH: dict[ConvolutionPath, dict[str, int]] = {
     "direct": {"cpu": 4, "cuda": 64, "norm": 4},
     "bf16": {"cpu": 4, "cuda": 64, "norm": 4},
     "fourier": {"cpu": 8, "cuda": 64, "norm": 4},
+    "tiled": {"cpu": 6, "cuda": 64, "norm": 4},
 }
 # Views are drawn for so many windows at a time, so that they do not depend on the size of a micro-batch.
 DRAWN_TOGETHER = 64

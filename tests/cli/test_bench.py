@@ -34,7 +34,7 @@ def test_it_prints_json(run_cli):
 
 @pytest.mark.parametrize(
     ("options", "said"),
-    [(["--convolution", "fft"], "auto, direct, fourier, bf16"), (["--device", "abacus"], "auto, cpu or cuda")],
+    [(["--convolution", "fft"], "auto, direct, fourier, bf16, tiled"), (["--device", "abacus"], "auto, cpu or cuda")],
 )
 def test_bad_input_is_one_message(options, said, run_cli):
     result = run_cli("bench", *options)

@@ -10,10 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecgtune.config import EncoderConfig
-from ecgtune.models import PATHS, build_encoder, fourier
+from ecgtune.models import PATHS, build_encoder, fourier, kept
 from ecgtune.models.convolution import convolution, direct, unfolded
 from ecgtune.models.fourier import fourier_convolution
+from ecgtune.models.kept import unchanging_weights
 from ecgtune.models.peak import peak_convolution
+from ecgtune.models.tiled import as_one_product, tiled_convolution
 from ecgtune.models.window_max import window_max
 
 
@@ -36,7 +38,7 @@ def test_convolutions_equal_the_direct_one(batch, n_in, n_out, kernel, n_times, 
     bias = torch.randn(n_out, generator=generator, dtype=torch.float64, requires_grad=True)
     expected = F.conv1d(F.pad(x, ((kernel - 1) // 2, kernel // 2)), weight, bias)
     outward = torch.randn(expected.shape, generator=generator, dtype=torch.float64)
-    for convolve in (direct, fourier_convolution, unfolded):
+    for convolve in (direct, fourier_convolution, unfolded, tiled_convolution, as_one_product):
         found = convolve(x, weight, bias)
         torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10)
         pairs = zip(
@@ -50,26 +52,27 @@ def test_convolutions_equal_the_direct_one(batch, n_in, n_out, kernel, n_times, 
         expected = F.conv1d(F.pad(x, ((kernel - 1) // 2, kernel // 2)), weight, bias)
 
 
-def test_a_fourier_convolution_asks_for_no_gradient_that_is_not_needed(generator):
+@pytest.mark.parametrize("convolve", [fourier_convolution, tiled_convolution])
+def test_a_convolution_asks_for_no_gradient_that_is_not_needed(convolve, generator):
     x = torch.randn(2, 3, 50, generator=generator)
     weight = torch.randn(4, 3, 8, generator=generator, requires_grad=True)
-    fourier_convolution(x, weight, None).sum().backward()
+    convolve(x, weight, None).sum().backward()
     assert x.grad is None
     assert weight.grad is not None
 
 
-@given(st.integers(1, 9), st.integers(8, 60), st.integers(0, 99))
+@given(st.integers(1, 9), st.integers(8, 60), st.integers(0, 99), st.sampled_from([torch.float64, torch.bfloat16]))
 @settings(deadline=None)
-def test_window_max_equals_the_pooling_of_pytorch(stride, n_times, seed):
-    # Whole numbers, so that windows hold their maximum more than once.
-    x = torch.randint(0, 5, (2, 3, n_times), generator=seeded(seed)).double().requires_grad_()
+def test_window_max_equals_the_pooling_of_pytorch(stride, n_times, seed, dtype):
+    # Whole numbers, so that windows hold their maximum more than once, and sums are exact.
+    x = torch.randint(0, 5, (2, 3, n_times), generator=seeded(seed)).to(dtype).requires_grad_()
     found, expected = window_max(x, stride), F.max_pool1d(x, 8, stride)
     assert torch.equal(found, expected)
-    outward = torch.randn(expected.shape, generator=seeded(seed), dtype=torch.float64)
+    outward = torch.randint(-4, 5, expected.shape, generator=seeded(seed)).to(dtype)
     torch.testing.assert_close(gradients(found, (x,), outward), gradients(expected, (x,), outward))
 
 
-@pytest.mark.parametrize("convolve", [direct, fourier_convolution])
+@pytest.mark.parametrize("convolve", [direct, fourier_convolution, tiled_convolution])
 @pytest.mark.parametrize("kernel", [1, 8, 16])
 def test_the_peak_of_a_convolution_has_the_gradient_of_a_maximum(convolve, kernel, generator):
     x = torch.randn(3, 4, 50, generator=generator, dtype=torch.float64, requires_grad=True)
@@ -98,18 +101,19 @@ ENCODERS = [
 def test_an_encoder_computes_the_same_on_every_path(config):
     """In double precision, where no rounding can decide which of two samples is the maximum."""
     found = {}
-    for path in ("direct", "fourier"):
+    for path in ("direct", "fourier", "tiled"):
         encoder = build_encoder(config, seeded(0), path).double()
         windows = torch.randn(3, 400, generator=seeded(1), dtype=torch.float64)
         features = encoder(windows)
         torch.autograd.backward(features.square().sum())
         maps = encoder.feature_maps(windows)
         found[path] = [features, maps, *(parameter.grad for parameter in encoder.parameters())]
-    for one, other in zip(found["direct"], found["fourier"], strict=True):
-        torch.testing.assert_close(one, other, rtol=1e-8, atol=1e-8)
+    for path in ("fourier", "tiled"):
+        for one, other in zip(found["direct"], found[path], strict=True):
+            torch.testing.assert_close(one, other, rtol=1e-8, atol=1e-8)
 
 
-@pytest.mark.parametrize(("path", "tolerance"), [("fourier", 2e-6), ("bf16", 3e-2)])
+@pytest.mark.parametrize(("path", "tolerance"), [("fourier", 2e-6), ("bf16", 3e-2), ("tiled", 3e-2)])
 def test_the_features_differ_by_no_more_than_the_precision(path, tolerance):
     """Float32, the published encoder: the largest difference, relative to the largest feature."""
     windows = torch.randn(4, 640, generator=seeded(1))
@@ -146,7 +150,7 @@ def same(x, weight):
 def test_within_a_block_every_kernel_is_transformed_once(generator, transformed):
     weight, other = torch.randn(2, 3, 2, 8, generator=generator)
     first, second = torch.randn(2, 4, 2, 60, generator=generator)
-    with torch.no_grad(), fourier.unchanging_weights():
+    with torch.no_grad(), unchanging_weights():
         for x in (first, second):
             same(x, weight)
             same(x, other)
@@ -171,17 +175,17 @@ def test_blocks_of_two_threads_do_not_meet(generator):
     first, second = threading.Event(), threading.Event()
 
     def enter_first():
-        with torch.no_grad(), fourier.unchanging_weights():
+        with torch.no_grad(), unchanging_weights():
             same(x, weight)
             first.set()
             second.wait()
 
     def enter_second():
         first.wait()
-        with torch.no_grad(), fourier.unchanging_weights():
+        with torch.no_grad(), unchanging_weights():
             second.set()
             one.join()
-        assert fourier._kept.get() is None
+        assert kept._kept.get() is None
 
     one = threading.Thread(target=enter_first)
     one.start()
@@ -192,21 +196,52 @@ def test_bfloat16_is_used_and_its_gradients_are_those_of_float32():
     """To within a tenth of the gradient's length: the format has eight significant bits, the encoder six layers."""
     found = {}
     windows = torch.randn(2, 300, generator=seeded(1))
-    for path in ("direct", "bf16"):
+    for path in ("direct", "bf16", "tiled"):
         encoder = build_encoder(EncoderConfig(pool_stride=8), seeded(0), path)
         features = encoder(windows)
         torch.autograd.backward(features.sum())
         found[path] = features, torch.cat([parameter.grad.flatten() for parameter in encoder.parameters()])
-    assert not torch.equal(found["bf16"][0], found["direct"][0])
-    gradient, expected = found["bf16"][1], found["direct"][1]
-    assert (gradient - expected).norm() < 0.1 * expected.norm()
-    assert F.cosine_similarity(gradient, expected, dim=0) > 0.99
+    for path in ("bf16", "tiled"):
+        assert not torch.equal(found[path][0], found["direct"][0])
+        gradient, expected = found[path][1], found["direct"][1]
+        assert (gradient - expected).norm() < 0.1 * expected.norm()
+        assert F.cosine_similarity(gradient, expected, dim=0) > 0.99
+
+
+@pytest.mark.parametrize(("n_in", "kernel"), [(32, 32), (64, 16), (128, 8)])
+def test_bfloat16_in_tiles_has_no_more_than_twice_the_error_of_bfloat16(n_in, kernel, generator):
+    """Of what comes out and of both gradients, in their norms; the layers are those of the encoder."""
+    x = torch.randn(2, n_in, 400, generator=generator)
+    weight = torch.randn(n_in, n_in, kernel, generator=generator) / (n_in * kernel) ** 0.5
+    outward = torch.randn(2, n_in, 400, generator=generator)
+    found = {}
+    ways = {
+        "exact": (direct, torch.float64),
+        "direct": (direct, torch.bfloat16),
+        "tiled": (tiled_convolution, torch.bfloat16),
+    }
+    for name, (convolve, dtype) in ways.items():
+        given = x.bfloat16().to(dtype).requires_grad_()
+        # In tiles the weights keep their type, as in training.
+        taps = weight.to(torch.float32 if name == "tiled" else dtype).requires_grad_()
+        result = convolve(given, taps, None)
+        found[name] = [result, *gradients(result, (given, taps), outward.to(dtype))]
+    for exact, one, other in zip(*(found[name] for name in ways), strict=True):
+        assert (other - exact).norm() < 2 * (one - exact).norm()
+
+
+def test_signals_in_tiles_do_not_reach_each_other(generator):
+    """Each lies before the next in memory; one that is not a number would spoil all that it reaches."""
+    x = torch.randn(3, 2, 70, generator=generator)
+    x[1] = torch.nan
+    found = tiled_convolution(x, torch.randn(3, 2, 16, generator=generator), None)
+    assert found[[0, 2]].isfinite().all()
 
 
 @pytest.mark.parametrize("path", PATHS)
 def test_every_path_can_be_exported(path):
     encoder = build_encoder(EncoderConfig(), seeded(0), path).eval()
     x = torch.randn(2, 300, generator=seeded(1))
-    if path != "bf16":
+    if path not in ("bf16", "tiled"):
         program = torch.export.export(encoder, (x,))
         torch.testing.assert_close(program.module()(x), encoder(x), rtol=1e-4, atol=1e-5)

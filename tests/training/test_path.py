@@ -20,7 +20,7 @@ def probed(monkeypatch):
 
     def measure(paths):
         counts.update(paths)
-        return {path: {"direct": 10.0, "fourier": 30.0, "bf16": 20.0}[path] for path in paths}
+        return {path: {"direct": 10.0, "fourier": 30.0, "bf16": 20.0, "tiled": 25.0}[path] for path in paths}
 
     monkeypatch.setattr(module, "probe", measure)
     return counts
@@ -60,7 +60,7 @@ def test_a_path_can_be_wanted(path, probed, tmp_path, monkeypatch):
 )
 def test_an_unknown_path_is_refused(wanted, variable, named, monkeypatch):
     monkeypatch.setenv(module.VARIABLE, variable)
-    with pytest.raises(InputError, match=f"{named}.*'fft'.*auto, direct, fourier, bf16"):
+    with pytest.raises(InputError, match=f"{named}.*'fft'.*auto, direct, fourier, bf16, tiled"):
         choose_path(wanted, "cpu")
 
 
@@ -73,7 +73,7 @@ def test_a_gpu_takes_what_it_multiplies_fastest(supported, expected, monkeypatch
 def test_bfloat16_is_a_candidate_only_where_there_are_units_for_it(monkeypatch):
     for units in (False, True):
         monkeypatch.setattr(module, "has_bf16_units", lambda units=units: units)
-        assert ("bf16" in candidates()) == units
+        assert {"bf16", "tiled"} & {*candidates()} == ({"bf16", "tiled"} if units else set())
 
 
 def test_a_probe_goes_forward_and_back_and_leaves_the_threads_as_they_were(monkeypatch):

@@ -204,7 +204,7 @@ def test_every_step_uses_the_weights_of_the_step_before(small_pretext, pool, spl
     assert direct.metrics["val_loss"] == pytest.approx(fourier.metrics["val_loss"], rel=1e-3)
 
 
-@pytest.mark.parametrize("path", ["direct", "fourier", "bf16"])
+@pytest.mark.parametrize("path", ["direct", "fourier", "bf16", "tiled"])
 def test_every_path_trains(path, small_pretext, pool, split):
     some = Split(split.train[:4], split.val[:2])
     first, last = run(small_pretext(batch_size=4, head__dropout=0.0), pool, some, epochs=2, path=path)
