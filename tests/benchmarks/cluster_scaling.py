@@ -1,6 +1,6 @@
 """Does a sweep grow with its cluster, and how many trials can one driver serve?
 
-    python tests/benchmarks/cluster_scaling.py [--nodes 1 2 4] [--workers 16 32 64] [--seconds 1]
+    python tests/benchmarks/cluster_scaling.py [--nodes 1 2 4] [--workers 16 32 64] [--seconds 1] [--name NAME]
 
 Nodes are Ray nodes of their own (`ray start`) on this machine, with token authentication; trials sleep, so that they
 need no cores and the figures tell of ecgtune and Ray alone. Everything else is real: TPE, the study, the tables, the
@@ -165,11 +165,12 @@ def main():
     parser.add_argument("--workers", type=int, nargs="*", default=[16, 32, 64])
     parser.add_argument("--seconds", type=float, default=1.0, help="of an epoch")
     parser.add_argument("--epochs", type=int, default=20, help="of a trial")
+    parser.add_argument("--name", default="cluster_scaling", help="of the file of figures")
     options = parser.parse_args()
     where = provenance()
     figures = benchmark(options.nodes, options.workers, options.seconds, options.epochs)
     show(figures["comparisons"])
-    save("cluster_scaling", figures, where, options.out)
+    save(options.name, figures, where, options.out)
 
 
 if __name__ == "__main__":

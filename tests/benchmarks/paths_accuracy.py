@@ -3,9 +3,10 @@
     python tests/benchmarks/paths_accuracy.py --data data/mitdb [--seeds 12] [--epochs 8] [--windows 64]
 
 Trains the same small configuration with each seed on the direct path, on the direct path in micro-batches of another
-size, and on the Fourier path; split, weights, order and views are the same on all. They differ by rounding alone,
-which training magnifies as it does any change. So the second is the yardstick: what rounding does to the direct path
-itself. Differences to the first, over the seeds, with 95 % intervals (Student's t).
+size, on the Fourier path and, where the processor has units for bfloat16, in tiles; split, weights, order and views are
+the same on all. They differ by rounding alone, which training magnifies as it does any change. So the second is the
+yardstick: what rounding does to the direct path itself. Differences to the first, over the seeds, with 95 % intervals
+(Student's t).
 """
 
 import time
@@ -24,6 +25,7 @@ from ecgtune.data.pool import WindowPool
 from ecgtune.data.splits import Split, pretext_split
 from ecgtune.data.store import load_dataset
 from ecgtune.training.memory import keep_freed_memory
+from ecgtune.training.path import has_bf16_units
 from ecgtune.training.pretrain import MICRO_BATCH, pretrain
 
 PARAMETERS = {
@@ -38,6 +40,8 @@ METRICS = ("val_macro_f1", "val_accuracy", "val_loss")
 
 # Name -> path, and windows of a micro-batch.
 ARMS = {"direct": ("direct", 4), "direct, micro-batch 8": ("direct", 8), "fourier": ("fourier", 8)}
+if has_bf16_units():
+    ARMS["tiled"] = ("tiled", 6)
 
 
 def train(seed, folder, epochs, n_windows):
@@ -85,10 +89,12 @@ def main():
         for arm in list(ARMS)[1:]:
             found = differences[f"{name}, {arm}"] = difference(columns[arm][name], columns["direct"][name])
             print(f"{name}: {arm} - direct = {found['mean']:+.4f} [{found['low']:+.4f}, {found['high']:+.4f}]")
-        ours, direct = (float(np.mean(columns[arm][name])) for arm in ("fourier", "direct"))
-        comparisons.append(compared(name, ours, direct, "", less_is_better=name == "val_loss"))
-    ours, direct = (sum(columns[arm]["seconds"]) for arm in ("fourier", "direct"))
-    comparisons.append(compared("training", ours, direct, "s", less_is_better=True))
+    for arm in list(ARMS)[2:]:
+        for name in METRICS:
+            ours, direct = (float(np.mean(columns[each][name])) for each in (arm, "direct"))
+            comparisons.append(compared(f"{name}, {arm}", ours, direct, "", less_is_better=name == "val_loss"))
+        ours, direct = (sum(columns[each]["seconds"]) for each in (arm, "direct"))
+        comparisons.append(compared(f"training, {arm}", ours, direct, "s", less_is_better=True))
     show(comparisons)
     figures = {"comparisons": comparisons, "differences": differences, "runs": runs, "parameters": PARAMETERS}
     save("paths_accuracy", figures, where, options.out)
