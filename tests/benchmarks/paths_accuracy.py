@@ -1,12 +1,13 @@
 """Does the way convolutions are computed change how well the encoder learns?
 
     python tests/benchmarks/paths_accuracy.py --data data/mitdb [--seeds 12] [--epochs 8] [--windows 64]
+        [--arms ARM ARM ...] [--name NAME]
 
 Trains the same small configuration with each seed on the direct path, on the direct path in micro-batches of another
 size, on the Fourier path and, where the processor has units for bfloat16, in tiles; split, weights, order and views are
 the same on all. They differ by rounding alone, which training magnifies as it does any change. So the second is the
-yardstick: what rounding does to the direct path itself. Differences to the first, over the seeds, with 95 % intervals
-(Student's t).
+yardstick: what rounding does to the direct path itself. Differences to the first arm, over the seeds, with 95 %
+intervals (Student's t).
 """
 
 import time
@@ -44,7 +45,7 @@ if has_bf16_units():
     ARMS["tiled"] = ("tiled", 6)
 
 
-def train(seed, folder, epochs, n_windows):
+def train(seed, folder, epochs, n_windows, arms):
     """{arm: metrics of the last epoch, and the seconds of all}."""
     torch.set_num_threads(1)
     keep_freed_memory()
@@ -53,7 +54,8 @@ def train(seed, folder, epochs, n_windows):
     split = pretext_split(pool.persons, val_fraction=0.2, held_out=(), seed=seed)
     split = Split(split.train, np.random.default_rng(seed).permutation(split.val)[:n_windows])
     found = {}
-    for arm, (path, size) in ARMS.items():
+    for arm in arms:
+        path, size = ARMS[arm]
         MICRO_BATCH[path] = {"cpu": size, "norm": 4}
         start = time.perf_counter()
         *_, last = pretrain(config, pool, split, epochs=epochs, seed=seed, path=path)
@@ -74,30 +76,31 @@ def main():
     parser.add_argument("--seeds", type=int, default=12)
     parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--windows", type=int, default=64)
+    parser.add_argument("--arms", nargs="+", choices=ARMS, default=[*ARMS])
+    parser.add_argument("--name", default="paths_accuracy", help="of the file of figures")
     options = parser.parse_args()
+    first, *others = options.arms
     where = provenance(load_dataset(options.data).fingerprint)
-    task = partial(train, folder=options.data, epochs=options.epochs, n_windows=options.windows)
+    task = partial(train, folder=options.data, epochs=options.epochs, n_windows=options.windows, arms=options.arms)
     runs = []
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as processes:
         for seed, run in enumerate(processes.map(task, range(options.seeds))):
             runs.append(run)
             for arm, metrics in run.items():
                 print(f"seed {seed} {arm:22s} " + " ".join(f"{k} {v:.4f}" for k, v in metrics.items()), flush=True)
-    columns = {arm: {name: [run[arm][name] for run in runs] for name in ("seconds", *METRICS)} for arm in ARMS}
+    columns = {arm: {name: [run[arm][name] for run in runs] for name in ("seconds", *METRICS)} for arm in options.arms}
     comparisons, differences = [], {}
-    for name in METRICS:
-        for arm in list(ARMS)[1:]:
-            found = differences[f"{name}, {arm}"] = difference(columns[arm][name], columns["direct"][name])
-            print(f"{name}: {arm} - direct = {found['mean']:+.4f} [{found['low']:+.4f}, {found['high']:+.4f}]")
-    for arm in list(ARMS)[2:]:
+    for arm in others:
         for name in METRICS:
-            ours, direct = (float(np.mean(columns[each][name])) for each in (arm, "direct"))
-            comparisons.append(compared(f"{name}, {arm}", ours, direct, "", less_is_better=name == "val_loss"))
-        ours, direct = (sum(columns[each]["seconds"]) for each in (arm, "direct"))
-        comparisons.append(compared(f"training, {arm}", ours, direct, "s", less_is_better=True))
+            found = differences[f"{name}, {arm}"] = difference(columns[arm][name], columns[first][name])
+            print(f"{name}: {arm} - {first} = {found['mean']:+.4f} [{found['low']:+.4f}, {found['high']:+.4f}]")
+            ours, base = (float(np.mean(columns[each][name])) for each in (arm, first))
+            comparisons.append(compared(f"{name}, {arm}", ours, base, "", less_is_better=name == "val_loss"))
+        ours, base = (sum(columns[each]["seconds"]) for each in (arm, first))
+        comparisons.append(compared(f"training, {arm}", ours, base, "s", less_is_better=True))
     show(comparisons)
     figures = {"comparisons": comparisons, "differences": differences, "runs": runs, "parameters": PARAMETERS}
-    save("paths_accuracy", figures, where, options.out)
+    save(options.name, figures, where, options.out)
 
 
 if __name__ == "__main__":
