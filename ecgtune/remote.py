@@ -20,7 +20,7 @@ from ecgtune.uri import refuse_credentials, shown
 # What a store's refusal says of itself, in the words of pyarrow and of the AWS library.
 _NO_RIGHTS = re.compile(
     r"ACCESS_DENIED|INVALID_ACCESS_KEY|INVALID_CLIENT_TOKEN|UNRECOGNIZED_CLIENT|SIGNATURE|EXPIRED_TOKEN"
-    r"|HTTP status 40[13]|response code: 40[13]|credentials",
+    r"|HTTP status 40[13]|response code: 40[13]|credentials|OAuth2",
     re.IGNORECASE,
 )
 _NO_BUCKET = re.compile(r"NO_SUCH_BUCKET|bucket does not exist", re.IGNORECASE)
@@ -229,7 +229,7 @@ def _refusals(place: str) -> Iterator[None]:
         said = " ".join(str(error).split())[:400]
         if _NO_BUCKET.search(said):
             raise RemoteError(f"{place}: there is no such bucket. Make it first, or correct the URI.") from error
-        if _PASSING.search(said):
+        if _PASSING.search(said) and "OAuth2" not in said:
             raise RemoteError(
                 f"{place} cannot be reached: is the server up, and the endpoint right (`endpoint_override` in the "
                 f"URI, or AWS_ENDPOINT_URL)? It was said: {said}",
@@ -238,6 +238,7 @@ def _refusals(place: str) -> Iterator[None]:
         if _NO_RIGHTS.search(said):
             raise RemoteError(
                 f"{place}: the store does not let us in. Check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (or "
-                f"~/.aws/credentials) and the rights to list, read, write and delete there. It was said: {said}"
+                f"~/.aws/credentials; for gs://, GOOGLE_APPLICATION_CREDENTIALS) and the rights to list, read, write "
+                f"and delete there. It was said: {said}"
             ) from error
         raise RemoteError(f"{place} refused: {said}") from error

@@ -8,7 +8,7 @@ from ecgtune.errors import InputError
 from ecgtune.files import write_text
 
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://.+")
-_MEANT = re.compile(r"(s3|gs|gcs|hdfs|viewfs|abfss?|https?|file):.*")
+_MEANT = re.compile(r"(s3|gs|gcs|hdfs|viewfs|abfss?|https?|file):.*|[a-z][a-z0-9+.-]+:/.*", re.IGNORECASE)
 # In a folder that stands for one at a URI.
 _NOTE = ".uri"
 

@@ -15,7 +15,7 @@ def test_what_is_a_uri(text, yes):
 
 
 @pytest.mark.parametrize(
-    "text", ["s3:/bucket/p", "s3:bucket/p", "gs:/bucket/p", "file:/bucket/p", "s3:/me:se/x@bucket/p"]
+    "text", ["s3:/bucket/p", "S3:bucket/p", "az:/bucket/p", "file:/bucket/p", "s3:/me:se/x@bucket/p"]
 )
 def test_one_slash_too_few_is_told(text):
     with pytest.raises(InputError, match=r"is not a whole URI.*://bucket/p\. A folder") as caught:

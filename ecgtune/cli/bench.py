@@ -29,6 +29,7 @@ def bench(
     """
     import torch
 
+    from ecgtune.models.convolution import BFLOAT16
     from ecgtune.training.device import resolve_device
     from ecgtune.training.path import candidates, choose_path, processor
     from ecgtune.training.speed import matmul_peak, step_speed
@@ -37,7 +38,7 @@ def bench(
     chosen = choose_path(convolution, where)
     paths = tuple(dict.fromkeys([*candidates(where), chosen]))
     peak = max(
-        matmul_peak(torch.bfloat16 if path in ("bf16", "tiled") else torch.float32, device=where, threads=threads)
+        matmul_peak(torch.bfloat16 if path in BFLOAT16 else torch.float32, device=where, threads=threads)
         for path in paths
     )
     rows = []

@@ -18,6 +18,8 @@ from ecgtune.models.tiled import as_one_product, tiled_convolution
 
 ConvolutionPath: TypeAlias = Literal["direct", "fourier", "bf16", "tiled"]
 PATHS: tuple[ConvolutionPath, ...] = get_args(ConvolutionPath)
+# Those that multiply bfloat16, which is slow on a processor without units for it.
+BFLOAT16: tuple[ConvolutionPath, ...] = ("bf16", "tiled")
 
 # (x [batch, n_in, n_times], weight [n_out, n_in, kernel], bias [n_out]) -> [batch, n_out, n_times]
 Convolution: TypeAlias = Callable[[Tensor, Tensor, Tensor | None], Tensor]

@@ -33,7 +33,7 @@ def unchanging_weights() -> Iterator[None]:
 def transformed(weight: Tensor, make: Callable[..., Tensor], *how: object) -> Tensor:
     """What `make(weight, *how)` gives; within `unchanging_weights` it may have been made before."""
     kept = _kept.get()
-    if kept is None:
+    if kept is None or weight.is_inference():  # such weights do not tell whether they have changed
         return make(weight, *how)
     key = weight.data_ptr(), weight.shape, weight.stride(), weight.dtype, make, *how
     found = kept.get(key)

@@ -28,7 +28,8 @@ def tiled_convolution(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """A convolution that keeps the length, with TensorFlow's SAME padding, computed in the type of `x`.
 
     Equal to the direct one up to rounding: in bfloat16 the error is 0.4 % of the result's norm, where a direct
-    convolution of the same numbers has 0.2 %.
+    convolution of the same numbers has 0.2 %. It is spread over a tile: beside a sample a thousand times as large as
+    the rest, what lies within four kernels' length of it is wrong by a tenth.
 
     Args:
         x: [batch, n_in, n_times], bfloat16, float32 or float64.

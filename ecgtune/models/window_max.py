@@ -24,7 +24,12 @@ def window_max(x: Tensor, stride: int) -> Tensor:
 
     Returns:
         [..., (n_times - 8) // stride + 1].
+
+    Raises:
+        ValueError: there is not one window.
     """
+    if x.shape[-1] < SIZE:
+        raise ValueError(f"{x.shape[-1]} samples hold no window of {SIZE}")
     way = _LaggedWindowMax if x.dtype == torch.bfloat16 else _WindowMax
     pooled: Tensor = way.apply(x, stride)  # type: ignore[no-untyped-call]
     return pooled

@@ -15,7 +15,7 @@ from ecgtune.sweep.plan import Resources, SweepPlan, definition
 from ecgtune.sweep.resuming import require_same
 from ecgtune.sweep.storage import Storage, storage_of
 from ecgtune.sweep.trial import Trial
-from ecgtune.sweep.visible import require_visible
+from ecgtune.sweep.visible import require_visible, slow_for_bfloat16
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,7 @@ def _run(
             if gpus and not plan.resources.gpus_per_trial:
                 observer.note(f"the cluster has {gpus} GPUs, and no trial uses one: --gpus-per-trial 1 changes that.")
             require_visible(folder.path.parent, plan.reads)
+            _warn_of_slow(plan, machines, observer)
         # Nothing on disk was touched up to here: the sweep can run.
         content = definition(plan)
         if resume:
@@ -121,6 +122,14 @@ def _clear(folder: SweepFolder) -> None:
         if folder.path.exists():
             shutil.rmtree(folder.path)
         folder.path.mkdir(parents=True)
+
+
+def _warn_of_slow(plan: SweepPlan, machines: Sequence[Node], observer: SweepObserver) -> None:
+    from ecgtune.models.convolution import BFLOAT16
+
+    if getattr(plan.job, "convolution", "") in BFLOAT16 and plan.resources.device == "cpu":
+        for slow in slow_for_bfloat16(machines):
+            observer.note(f"{slow}.")
 
 
 def _fit(plan: SweepPlan, machines: Sequence[Node]) -> tuple[SweepPlan, int]:

@@ -32,9 +32,6 @@ def require_visible(results: Path, folders: Sequence[Path], machines: Sequence[N
         InputError: a node lacks something; every lack is named, node by node.
         StorageError: the results folder cannot be written here.
     """
-    import ray
-    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
     # What is at a URI a node can reach, or it cannot; models there lie in the results.
     reached = {uri: load_dataset(folder).fingerprint for folder in folders if (uri := uri_of(folder)) is not None}
     paths = (folder for folder in folders if uri_of(folder) is None and not _below_uri(folder))
@@ -47,15 +44,7 @@ def require_visible(results: Path, folders: Sequence[Path], machines: Sequence[N
         mark.touch()
     place = str(mark) if uri is None else uri
     try:
-        answers: dict[Any, Node] = {}
-        for node in asked:
-            there = NodeAffinitySchedulingStrategy(node.node_id, soft=False)
-            look: Any = ray.remote(_look)
-            looking = look.options(num_cpus=0, scheduling_strategy=there, max_retries=0)
-            answers[looking.remote(place, wanted, reached)] = node
-        done, late = ray.wait(list(answers), num_returns=len(answers), timeout=_PATIENCE)
-        lacks = [f"{answers[each].name} did not answer within {_PATIENCE:g} s" for each in late]
-        lacks += [f"{answers[each].name} {lack}" for each in done for lack in _answer(each)]
+        lacks = _everywhere(asked, _look, place, wanted, reached)
     finally:
         mark.unlink(missing_ok=True)
     if lacks:
@@ -65,6 +54,34 @@ def require_visible(results: Path, folders: Sequence[Path], machines: Sequence[N
             + "\nAll nodes have to see the data and the results folder under the paths that they have here (NFS or the "
             "like), and to reach what lies at URIs. Data alone can be sent along with --ship-data."
         )
+
+
+def slow_for_bfloat16(machines: Sequence[Node]) -> list[str]:
+    """Which nodes would have to emulate bfloat16, each as a sentence."""
+    return sorted(_everywhere(machines, _without_units))
+
+
+def _without_units() -> list[str]:
+    from ecgtune.training.path import has_bf16_units
+
+    slow = "has no units for bfloat16, so its trials will be far slower: --convolution fourier suits all nodes"
+    return [] if has_bf16_units() else [slow]
+
+
+def _everywhere(machines: Sequence[Node], question: Callable[..., list[str]], *given: object) -> list[str]:
+    """What is answered by all nodes of the connected cluster, side by side, each with its node's name."""
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    answers: dict[Any, Node] = {}
+    for node in machines:
+        there = NodeAffinitySchedulingStrategy(node.node_id, soft=False)
+        look: Any = ray.remote(question)
+        looking = look.options(num_cpus=0, scheduling_strategy=there, max_retries=0)
+        answers[looking.remote(*given)] = node
+    done, late = ray.wait(list(answers), num_returns=len(answers), timeout=_PATIENCE)
+    said = [f"{answers[each].name} did not answer within {_PATIENCE:g} s" for each in late]
+    return said + [f"{answers[each].name} {each_said}" for each in done for each_said in _answer(each)]
 
 
 class Newcomers:

@@ -64,7 +64,9 @@ def finetune(
         if config.unfreeze
         else FrozenFolds(config, data, seed, device, progress)
     )
-    identity = run_identity(config, seed, data.fingerprint)
+    # A frozen encoder's embeddings are the same whatever the way.
+    way = f" {data.encoder.path}" if config.unfreeze else ""
+    identity = run_identity(config, seed, f"{data.fingerprint}{way}")
     done = 0
     if resume is not None:
         require_identity(resume, identity)

@@ -99,7 +99,7 @@ def processor() -> str:
         model = next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
         pass
-    units = " AMX" if torch.cpu._is_amx_tile_supported() else ""
+    units = " AMX" if torch.cpu._is_amx_tile_supported() else " BF16" if has_bf16_units() else ""
     return f"{model} {torch.backends.cpu.get_cpu_capability()}{units}"
 
 

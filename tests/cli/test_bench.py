@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from ecgtune.training.speed import StepSpeed
+
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
@@ -21,6 +23,19 @@ def test_it_tells_what_was_chosen_and_how_fast_every_path_is(run_cli):
         *[("direct", False)] * 2,
         *[("fourier", True)] * 2,
     ]
+
+
+@pytest.mark.parametrize(
+    ("paths", "dtypes"), [(("fourier", "tiled"), ["float32", "bfloat16"]), (("direct",), ["float32"])]
+)
+def test_the_peak_is_that_of_the_types_that_the_paths_multiply(paths, dtypes, run_cli, monkeypatch):
+    asked = []
+    monkeypatch.setattr("ecgtune.training.path.candidates", lambda device="cpu": paths)
+    monkeypatch.setattr("ecgtune.training.speed.matmul_peak", lambda dtype, **_: asked.append(str(dtype)[6:]) or 1.0)
+    speed = StepSpeed(1.0, 1.0, 0.5)
+    monkeypatch.setattr("ecgtune.training.speed.step_speed", lambda *_, **__: speed)
+    assert run_cli("bench", "--convolution", paths[0]).exit_code == 0
+    assert asked == dtypes
 
 
 def test_it_prints_json(run_cli):

@@ -40,7 +40,9 @@ def rows(path):
         return list(csv.DictReader(file))
 
 
-def test_both_stages(run_cli, config, dataset, tmp_path):
+@pytest.mark.parametrize("path", ["fourier", "tiled"])
+def test_both_stages(path, run_cli, config, dataset, tmp_path, monkeypatch):
+    monkeypatch.setenv("ECGTUNE_CONVOLUTION", path)
     out = tmp_path / "one"
     result = run_cli("train", "pretext", "--config", config, "--data", dataset, "--out", out)
     assert result.exit_code == 0, result.stderr

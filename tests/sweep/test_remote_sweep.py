@@ -106,8 +106,9 @@ plan = dataclasses.replace(plan, job=Held(8))
 push, over = mirror.SweepMirror.push, []
 def once(self):
     if not over:
+        seen = in_the_midst(*((self.folder / name).read_text() for name in ("trials.csv", "epochs.csv")))
         push(self)
-        over.extend([1] * in_the_midst(*((self.folder / name).read_text() for name in ("trials.csv", "epochs.csv"))))
+        over.extend([1] * seen)
 def in_the_midst(trials, epochs):
     runs = [row[:5] for row in trials.splitlines() if ",RUNNING," in row]
     return ",COMPLETE," in trials and any(row[:5] in runs for row in epochs.splitlines())

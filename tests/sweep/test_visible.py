@@ -1,14 +1,15 @@
 """What a node does not see. Nodes with file systems of their own are in tests/cluster/test_storage.py."""
 
 import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from ecgtune.errors import InputError
 from ecgtune.sweep import visible
-from ecgtune.sweep.nodes import Node
-from ecgtune.sweep.visible import Newcomers, _look, contents, require_visible
+from ecgtune.sweep.nodes import Node, nodes
+from ecgtune.sweep.visible import Newcomers, _look, contents, require_visible, slow_for_bfloat16
 
 NODE = Node("a" * 8, "worker (10.0.0.2, aaaaaa)", 1)
 
@@ -75,6 +76,25 @@ def test_the_nodes_of_a_cluster_are_asked(folders, tmp_path):
     results, data = folders
     require_visible(results, [data])
     assert [path.name for path in results.iterdir()] == [".seen"]
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("ray_cluster")
+def test_nodes_that_would_emulate_bfloat16_are_named(monkeypatch):
+    (node,) = nodes()
+    for units in (True, False):
+        monkeypatch.setattr(visible, "_without_units", partial(_says, [] if units else ["is slow"]))
+        assert slow_for_bfloat16([node]) == ([] if units else [f"{node.name} is slow"])
+
+
+def _says(answer):
+    return answer
+
+
+def test_a_node_says_what_its_processor_lacks(monkeypatch):
+    for units in (True, False):
+        monkeypatch.setattr("ecgtune.training.path.has_bf16_units", lambda units=units: units)
+        assert bool(visible._without_units()) is not units
 
 
 @pytest.mark.parametrize("error", [InputError("it lacks something"), RuntimeError("the cluster is gone")])

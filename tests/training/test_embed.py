@@ -34,6 +34,16 @@ def test_every_window_is_summarised_and_kept(encoder, make_dataset, tmp_path, mo
     np.testing.assert_array_equal(again, first)
 
 
+@pytest.mark.parametrize("path", ["direct", "tiled"])
+def test_embeddings_do_not_depend_on_the_path_which_is_left_as_it_was(path, encoder, make_dataset, tmp_path):
+    dataset = make_dataset(subjects=1, per_class=1)
+    encoder.path = "fourier"
+    expected = np.array(compute(encoder, dataset, tmp_path / "one"))
+    encoder.path = path
+    np.testing.assert_array_equal(compute(encoder, dataset, tmp_path / "other"), expected)
+    assert encoder.path == path
+
+
 def test_other_weights_architecture_or_data_are_other_embeddings(encoder, make_dataset, tmp_path):
     small = make_dataset(subjects=1, per_class=1)
     compute(encoder, small, tmp_path)

@@ -113,3 +113,7 @@ def test_windows_shorter_than_the_encoder_needs(emotion, make_dataset, pretext_m
 def test_the_fingerprint_tells_data_apart(emotion):
     one, same, other = emotion(), emotion(), emotion(folds=2)
     assert one.fingerprint == same.fingerprint != other.fingerprint
+
+
+def test_an_encoder_that_is_trained_takes_the_path_that_is_asked_for(emotion):
+    assert emotion(path="tiled").encoder.path == "tiled"
