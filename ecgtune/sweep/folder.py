@@ -80,7 +80,13 @@ class SweepFolder:
         try:
             return tomllib.loads(self.definition.read_text(encoding="utf-8"))
         except FileNotFoundError as error:
-            raise InputError(f"{self.path} is not a sweep: it has no sweep.toml.") from error
+            if self.path.exists():
+                raise InputError(f"{self.path} is not a sweep: it has no sweep.toml.") from error
+            there = ", ".join(sorted(each.parent.name for each in self.path.parent.glob("*/sweep.toml"))) or "none"
+            raise InputError(
+                f"there is no sweep {self.path.name} in {self.path.parent} (there are: {there}); --results names "
+                "another folder of sweeps."
+            ) from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise InputError(f"{self.definition} cannot be read: {error}.") from error
 

@@ -180,7 +180,7 @@ class SweepRecord:
         before = self.winner
         for epoch in epochs:
             score = epoch.metrics[trial.metric]
-            if trial.add_epoch(epoch.epoch, epoch.metrics, epoch.throughput):
+            if trial.add_epoch(epoch.epoch, epoch.metrics, epoch.throughput, epoch.seconds):
                 self._leader.see(trial_id, epoch.epoch, score, epoch.confusion)
         # The table first: whatever the study knows of an epoch, the table then knows too.
         self._epochs.add(trial_id, epochs)

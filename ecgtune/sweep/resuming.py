@@ -96,7 +96,7 @@ def read_back(folder: SweepFolder, stored: Sequence[StoredTrial], metric: str, m
     seconds, epochs = dict.fromkeys(trials, 0.0), []
     for row in rows:
         trial_id, epoch, metrics = row["trial_id"], int(row["epoch"]), metrics_of(row)
-        best_so_far = trials[trial_id].add_epoch(epoch, metrics, 0.0)
+        best_so_far = trials[trial_id].add_epoch(epoch, metrics, 0.0, float(row["seconds"]))
         epochs.append(KnownEpoch(trial_id, epoch, metrics[metric], best_so_far))
         seconds[trial_id] += float(row["seconds"])
     for each in stored:

@@ -47,15 +47,19 @@ class Trial:
     epochs: int = 0
     started: float = field(default_factory=time.monotonic)
     seconds: float = 0.0
+    in_epochs: float = 0.0
     throughput: float = 0.0
     score: float | None = None
     best_epoch: int = 0
     best_score: float | None = None
     best_metrics: Mapping[str, float] = field(default_factory=dict)
 
-    def add_epoch(self, epoch: int, metrics: Mapping[str, float], throughput: float) -> bool:
+    def add_epoch(self, epoch: int, metrics: Mapping[str, float], throughput: float, seconds: float = 0.0) -> bool:
         """Take in one epoch; True where it is the best of this trial so far."""
         self.epochs = epoch
+        self.in_epochs += seconds
+        # An epoch of an earlier run may be told only now.
+        self.started = min(self.started, time.monotonic() - self.in_epochs)
         self.seconds = time.monotonic() - self.started
         self.throughput = throughput
         self.score = metrics[self.metric]

@@ -16,7 +16,7 @@ searcher = "grid"
     [
         (["--resume", "--name", "a", "--overwrite"], "Give one of them"),
         (["--resume"], "say which sweep, with --name"),
-        (["--resume", "--name", "a", "--seed", "1"], "a is not a sweep"),
+        (["--resume", "--name", "a", "--seed", "1"], "there is no sweep a in"),
         (["--space", "smoke", "--warm-start", "b"], "--warm-start b: no sweep there"),
         (["--space", "grid.toml"], "pretext/adam/lr has no end of values"),
     ],

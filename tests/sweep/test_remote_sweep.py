@@ -211,7 +211,7 @@ def test_an_overwritten_sweep_leaves_nothing_and_one_that_is_taken_over_stops(bu
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_what_is_no_sweep_is_not_replaced(bucket, machine, listener, name, overwrite):
     bucket.write(f"results/curves/{name}", b"x")
-    with pytest.raises(InputError, match="is not a sweep|exists already"):
+    with pytest.raises(InputError, match="there is no sweep|is not a sweep|exists already"):
         run_sweep(plan_at(bucket), listener, overwrite=overwrite)
     assert bucket.names() == [f"results/curves/{name}"]
 

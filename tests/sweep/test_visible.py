@@ -1,7 +1,6 @@
 """What a node does not see. Nodes with file systems of their own are in tests/cluster/test_storage.py."""
 
 import threading
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -83,12 +82,8 @@ def test_the_nodes_of_a_cluster_are_asked(folders, tmp_path):
 def test_nodes_that_would_emulate_bfloat16_are_named(monkeypatch):
     (node,) = nodes()
     for units in (True, False):
-        monkeypatch.setattr(visible, "_without_units", partial(_says, [] if units else ["is slow"]))
+        monkeypatch.setattr(visible, "_without_units", lambda said=[] if units else ["is slow"]: said)
         assert slow_for_bfloat16([node]) == ([] if units else [f"{node.name} is slow"])
-
-
-def _says(answer):
-    return answer
 
 
 def test_a_node_says_what_its_processor_lacks(monkeypatch):
