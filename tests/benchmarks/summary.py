@@ -20,7 +20,7 @@ def table(files):
     lines = [*HEAD]
     for file in sorted(files):
         content = json.loads(file.read_text(encoding="utf-8"))
-        name, command = content["benchmark"], f"`{content['provenance']['command']}`"
+        name, command = file.stem, f"`{content['provenance']['command']}`"
         for row in content.get("comparisons", []):
             target = f" (target {row['target']:g})" if "target" in row else ""
             cells = (
