@@ -98,7 +98,7 @@ def test_entirely(run_cli, folder):
     [
         (["--entirely"], "say which sweeps"),
         (["mine", "--entirely", "--keep", "2"], "--keep has no meaning"),
-        (["nobody"], "not a sweep"),
+        (["nobody"], "there is no sweep nobody in"),
         (["../up"], "cannot name a sweep"),
     ],
 )
