@@ -163,7 +163,7 @@ def test_an_existing_sweep_is_kept_unless_told(curve_plan, listener):
 def test_overwrite_does_not_touch_what_is_no_sweep(curve_plan, listener, tmp_path):
     (tmp_path / "precious").mkdir()
     (tmp_path / "precious" / "thesis.tex").write_text("x")
-    with pytest.raises(InputError, match="there is no sweep"):
+    with pytest.raises(InputError, match="is not a sweep"):
         run_sweep(curve_plan(folder=tmp_path / "precious"), listener, overwrite=True)
     assert (tmp_path / "precious" / "thesis.tex").exists()
 
