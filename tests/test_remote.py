@@ -3,11 +3,12 @@
 import pickle
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from types import SimpleNamespace
 
 import pytest
 
 from ecgtune.errors import InputError, StorageError
-from ecgtune.remote import Remote, RemoteError
+from ecgtune.remote import Remote, RemoteError, _refusals
 from ecgtune.uri import below
 
 
@@ -117,3 +118,26 @@ def test_what_lies_below_a_uri_can_be_given_again(bucket):
     Remote(bucket.uri()).write("s/sweep.toml", b"x")
     assert Remote(below(bucket.uri(), "s")).read("sweep.toml") == b"x"
     assert below("s3://b/p/", "s") == "s3://b/p/s"
+
+
+def test_a_google_store_without_credentials_is_not_called_a_server_that_is_gone():
+    said = "google::cloud::Status(UNAVAILABLE: Retry policy exhausted: Could not create a OAuth2 access token)"
+    with (
+        pytest.raises(RemoteError, match="does not let us in.*GOOGLE_APPLICATION_CREDENTIALS") as caught,
+        _refusals("gs://bucket"),
+    ):
+        raise OSError(said)
+    assert not caught.value.passing
+    with pytest.raises(RemoteError, match="cannot be reached") as caught, _refusals("gs://bucket"):
+        raise OSError("google::cloud::Status(UNAVAILABLE: no answer)")
+    assert caught.value.passing
+
+
+def test_of_a_long_refusal_the_first_line_is_told(monkeypatch):
+    def refuse(uri):
+        raise OSError("there is no library\ntried here\ntried there")
+
+    monkeypatch.setattr("pyarrow.fs.FileSystem", SimpleNamespace(from_uri=refuse))
+    with pytest.raises(InputError, match="cannot be used as a place for files: there is no library\\. Give") as caught:
+        Remote("hdfs://nowhere/x")
+    assert "\n" not in str(caught.value)

@@ -1,21 +1,32 @@
 """How fast is a pretext training step, by convolution path and micro-batch, and what do its views cost?
 
     python tests/benchmarks/pretext_step.py [--threads 1 2] [--windows 2 4 8 16] [--pool-strides 2 8] [--seconds 2]
+        [--paths fourier tiled]
 
 Prints, per path, thread count, pool stride and micro-batch: views per second of making the views, forward, loss and
 backward; and the share of that time which making the views took. The fastest of the repeats counts, since the machine
-may be busy.
+may be busy. Then, by PyTorch's profiler, what the step's time goes to: matrix products, Fourier transforms, copies, and
+everything else (pooling, activations, the optimiser left out).
 """
 
 import itertools
+from collections import Counter
 
 import torch
 from common import arguments, fastest, provenance, save
+from torch.profiler import ProfilerActivity, profile
 
 from ecgtune.config import EncoderConfig, PretextConfig
 from ecgtune.models import build_encoder
 from ecgtune.pretext import PRETEXT_TASKS
 from ecgtune.training.path import candidates
+
+# PyTorch's operations, by kind.
+KINDS = {
+    **dict.fromkeys(["mm", "bmm", "addmm", "baddbmm", "mkldnn_convolution", "convolution_backward"], "products"),
+    **dict.fromkeys(["_fft_r2c", "_fft_c2r"], "transforms"),
+    "copy": "copies",
+}
 
 
 def measure(path, threads, pool_stride, n_windows, seconds, n_times=2560):
@@ -34,6 +45,12 @@ def measure(path, threads, pool_stride, n_windows, seconds, n_times=2560):
 
     step_seconds = fastest(step, seconds)
     views_seconds = fastest(lambda: task.views(windows, generator), seconds / 4)
+    spent = Counter()
+    with profile(activities=[ProfilerActivity.CPU]) as profiled:
+        for _ in range(3):
+            step()
+    for each in profiled.key_averages():
+        spent[KINDS.get(each.key.removeprefix("aten::").rstrip("_"), "everything else")] += each.self_cpu_time_total
     return {
         "path": path,
         "threads": threads,
@@ -41,6 +58,7 @@ def measure(path, threads, pool_stride, n_windows, seconds, n_times=2560):
         "windows": n_windows,
         "views_per_second": len(task.classes) * n_windows / step_seconds,
         "views_share": views_seconds / step_seconds,
+        "shares": {kind: time / spent.total() for kind, time in spent.items()},
     }
 
 
@@ -49,17 +67,19 @@ def main():
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--windows", type=int, nargs="+", default=[2, 4, 8, 16])
     parser.add_argument("--pool-strides", type=int, nargs="+", default=[2, 8])
+    parser.add_argument("--paths", nargs="+", choices=candidates(), default=candidates())
     parser.add_argument("--seconds", type=float, default=2.0)
     options = parser.parse_args()
     where = provenance()
     rows = []
     print("path     threads  stride  windows  views/s  views' share")
-    for given in itertools.product(candidates(), options.threads, options.pool_strides, options.windows):
+    for given in itertools.product(options.paths, options.threads, options.pool_strides, options.windows):
         row = measure(*given, options.seconds)
         rows.append(row)
         print(
             f"{row['path']:8} {row['threads']:7d} {row['pool_stride']:7d} {row['windows']:8d}"
-            f" {row['views_per_second']:8.0f} {row['views_share']:13.1%}",
+            f" {row['views_per_second']:8.0f} {row['views_share']:13.1%}  "
+            + ", ".join(f"{kind} {share:.0%}" for kind, share in row["shares"].items()),
             flush=True,
         )
     save("pretext_step", {"rows": rows}, where, options.out)

@@ -91,6 +91,8 @@ def test_pretext_step(tiny):
     row = module.measure("fourier", 1, 8, 1, 0.01, n_times=320)
     assert row["views_per_second"] > 0
     assert 0 < row["views_share"] < 1
+    assert sum(row["shares"].values()) == pytest.approx(1)
+    assert {"products", "transforms", "copies"} < set(row["shares"])
 
 
 def test_conventional_count_of_the_published_network():

@@ -2,11 +2,12 @@
 
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from ecgtune.errors import InputError
-from ecgtune.sweep import visible
+from ecgtune.sweep import runner, visible
 from ecgtune.sweep.nodes import Node, nodes
 from ecgtune.sweep.visible import Newcomers, _look, contents, require_visible, slow_for_bfloat16
 
@@ -109,3 +110,13 @@ def test_a_node_that_joins_is_looked_at_and_told_only_if_it_lacks_something(monk
             thread.join(10)
     assert len(told) == isinstance(error, InputError)
     assert all(NODE.name in each and "it lacks something" in each for each in told)
+
+
+@pytest.mark.parametrize(
+    ("path", "device", "told"), [("tiled", "cpu", 1), ("bf16", "cpu", 1), ("fourier", "cpu", 0), ("bf16", "cuda", 0)]
+)
+def test_slow_nodes_are_told_where_it_matters(path, device, told, monkeypatch, listener):
+    monkeypatch.setattr(runner, "slow_for_bfloat16", lambda machines: [f"{machines[0].name} is slow"])
+    plan = SimpleNamespace(job=SimpleNamespace(convolution=path), resources=SimpleNamespace(device=device))
+    runner._warn_of_slow(plan, [NODE], listener)
+    assert listener.named("note") == [f"{NODE.name} is slow."] * told

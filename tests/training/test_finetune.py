@@ -2,6 +2,7 @@
 
 import copy
 import math
+from contextlib import nullcontext
 from dataclasses import replace
 from itertools import islice
 
@@ -211,3 +212,13 @@ def test_half_the_micro_batch_is_for_encoders_that_are_trained(emotion, make_dat
     assert next(finetune(config(unfreeze=True), data, epochs=1, seed=0, halved=True)).micro_batch == 16
     with pytest.raises(MemoryError, match="frozen"):
         finetune(config(), data, epochs=1, seed=0, halved=True)
+
+
+@pytest.mark.parametrize(("unfreeze", "taken"), [(True, False), (False, True)])
+def test_only_a_trained_encoder_binds_its_state_to_a_path(unfreeze, taken, emotion, make_dataset):
+    data = emotion(folds=2, dataset=make_dataset(subjects=4, per_class=2))
+    data.encoder.path = "direct"
+    state = next(finetune(config(unfreeze=unfreeze), data, epochs=2, seed=0)).snapshot().resume
+    data.encoder.path = "fourier"
+    with nullcontext() if taken else pytest.raises(InputError, match="other parameters"):
+        list(finetune(config(unfreeze=unfreeze), data, epochs=2, seed=0, resume=state))
