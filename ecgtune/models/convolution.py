@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ecgtune.models.fourier import fourier_convolution
-from ecgtune.models.tiled import as_one_product, tiled_convolution
+from ecgtune.models.tiled import tiled_convolution
 
 ConvolutionPath: TypeAlias = Literal["direct", "fourier", "bf16", "tiled"]
 PATHS: tuple[ConvolutionPath, ...] = get_args(ConvolutionPath)
@@ -52,7 +52,7 @@ def fourier(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
 
 def tiled(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """In tiles in the frequency domain, or as one matrix product where that is quicker; in the type of `x`."""
-    return as_one_product(x, weight, bias) if _is_small(weight) else tiled_convolution(x, weight, bias)
+    return unfolded(x, weight, bias) if _is_small(weight) else tiled_convolution(x, weight, bias)
 
 
 def _is_small(weight: Tensor) -> bool:
@@ -61,9 +61,9 @@ def _is_small(weight: Tensor) -> bool:
 
 
 def unfolded(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """As one matrix product with all shifted copies of the signals."""
+    """As one matrix product with all shifted copies of the signals, in the type of `x`."""
     n_times, kernel = x.shape[-1], weight.shape[-1]
     padded = F.pad(x, ((kernel - 1) // 2, kernel // 2))
     shifted = padded.unfold(-1, n_times, 1).flatten(1, 2)  # [batch, n_in * kernel, n_times]
-    taps = weight.flatten(1).expand(len(x), -1, -1)
-    return torch.bmm(taps, shifted) if bias is None else torch.baddbmm(bias.unsqueeze(-1), taps, shifted)
+    taps = weight.to(x.dtype).flatten(1).expand(len(x), -1, -1)
+    return torch.bmm(taps, shifted) if bias is None else torch.baddbmm(bias.to(x.dtype).unsqueeze(-1), taps, shifted)

@@ -14,7 +14,6 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
@@ -43,26 +42,6 @@ def tiled_convolution(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         bias = weight.new_zeros(len(weight))
     convolved: Tensor = _TiledConvolution.apply(x, weight, bias)  # type: ignore[no-untyped-call]
     return convolved
-
-
-def as_one_product(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """The same as one matrix product with all shifted copies of the signals, for few inputs and taps.
-
-    Args:
-        x: [batch, n_in, n_times].
-        weight: [n_out, n_in, kernel].
-        bias: [n_out], or None.
-
-    Returns:
-        [batch, n_out, n_times] in the type of `x`, a view of [n_out, batch, n_times] in memory.
-    """
-    batch, _, n_times = x.shape
-    kernel = weight.shape[-1]
-    padded = F.pad(x, ((kernel - 1) // 2, kernel // 2))
-    shifted = padded.unfold(-1, n_times, 1).permute(1, 2, 0, 3).reshape(-1, batch * n_times)
-    taps = weight.flatten(1).to(x.dtype)
-    product = taps @ shifted if bias is None else torch.addmm(bias.to(x.dtype).unsqueeze(-1), taps, shifted)
-    return product.view(-1, batch, n_times).transpose(0, 1)
 
 
 class _Tiles(NamedTuple):
