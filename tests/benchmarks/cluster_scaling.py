@@ -1,6 +1,7 @@
 """Does a sweep grow with its cluster, and how many trials can one driver serve?
 
-    python tests/benchmarks/cluster_scaling.py [--nodes 1 2 4] [--workers 16 32 64] [--seconds 1] [--name NAME]
+    python tests/benchmarks/cluster_scaling.py [--nodes 1 2 4] [--workers 16 32 64] [--seconds 1]
+        [--one-by-one] [--name NAME]
 
 Nodes are Ray nodes of their own (`ray start`) on this machine, with token authentication; trials sleep, so that they
 need no cores and the figures tell of ecgtune and Ray alone. Everything else is real: TPE, the study, the tables, the
@@ -46,7 +47,7 @@ def run(cluster, name, workers, seconds, epochs, trials, **more):
     folder = cluster.place / name
     folder.mkdir()
     log = folder / "epochs.log"
-    asked = json.dumps({"trials": trials, "epochs": epochs, "seconds": seconds, "defaults": True, **more})
+    asked = json.dumps({"trials": trials, "epochs": epochs, "seconds": seconds, "defaults": True} | more)
     env = cluster.env | {"PYTHONPATH": str(REPOSITORY)}
     command = [sys.executable, "-m", "tests.cluster.paced", str(folder), cluster.address, asked]
     with (folder / "printed.txt").open("w") as out:
@@ -123,12 +124,12 @@ def spread(seconds):
     return {"nodes": 4, "cores_each": 2, "at_once": 4, "epochs_on_each_node": on_each}
 
 
-def on_workers(counts, seconds, epochs):
+def on_workers(counts, seconds, epochs, in_blocks=True):
     """One driver, many sleeping trials at once."""
     rows = []
     for count in counts:
         with LocalCluster(cpus=count) as cluster:
-            begun, cost = run(cluster, "sweep", count, seconds, epochs, WAVES * count)
+            begun, cost = run(cluster, "sweep", count, seconds, epochs, WAVES * count, defaults=in_blocks)
         share, span = share_in_epochs(begun, count, seconds)
         row = {"workers": count, "share_in_epochs": share, "span_s": span, "driver_ms_per_epoch": cost * 1000}
         row |= {"longest_silence_s": longest_silence(begun, count)}
@@ -138,11 +139,11 @@ def on_workers(counts, seconds, epochs):
     return rows
 
 
-def benchmark(nodes, workers, seconds, epochs):
+def benchmark(nodes, workers, seconds, epochs, in_blocks=True):
     """All figures."""
     by_nodes = on_nodes(nodes, seconds, epochs)
     spreading = spread(seconds) if len(nodes) > 1 else {}
-    by_workers = on_workers(workers, seconds, epochs)
+    by_workers = on_workers(workers, seconds, epochs, in_blocks)
     comparisons = [
         compared(f"{row['nodes']} nodes", row["trials_per_hour"], row["ideal_per_hour"], "trials/h") for row in by_nodes
     ]
@@ -165,10 +166,11 @@ def main():
     parser.add_argument("--workers", type=int, nargs="*", default=[16, 32, 64])
     parser.add_argument("--seconds", type=float, default=1.0, help="of an epoch")
     parser.add_argument("--epochs", type=int, default=20, help="of a trial")
+    parser.add_argument("--one-by-one", action="store_true", help="every epoch is reported by itself, with a state")
     parser.add_argument("--name", default="cluster_scaling", help="of the file of figures")
     options = parser.parse_args()
     where = provenance()
-    figures = benchmark(options.nodes, options.workers, options.seconds, options.epochs)
+    figures = benchmark(options.nodes, options.workers, options.seconds, options.epochs, not options.one_by_one)
     show(figures["comparisons"])
     save(options.name, figures, where, options.out)
 
