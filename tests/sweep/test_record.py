@@ -111,3 +111,19 @@ def test_rows_are_on_the_disk_before_the_study_knows_of_them(tmp_path, monkeypat
     sweep.record.report(trial_id, report([(1, 0.5)]))
     sweep.record.close()
     assert happened == ["disk", "study"]
+
+
+def test_an_epoch_that_is_told_late_counts_with_the_time_that_it_took(tmp_path):
+    """As after a resume: a worker tells at once what it had trained before the driver died."""
+    plan = make_plan(tmp_path, num_samples=1)
+    plan.folder.path.mkdir(parents=True)
+    sweep = open_sweep(plan, Listener(), 1)
+    trial_id, parameters = sweep.dispatcher.next()
+    sweep.record.started(trial_id, parameters)
+    told = EpochReport(1, 1e-3, {"val_loss": 1.0, "train_loss": 1.0}, 500.0, 1.0, [[1, 0], [0, 1]])
+    sweep.record.report(trial_id, {**report([]), "epochs": [told]})
+    sweep.record.finished(trial_id)
+    sweep.record.close()
+    with plan.folder.trials_table.open() as file:
+        (row,) = csv.DictReader(file)
+    assert float(row["seconds"]) >= 500.0

@@ -1,0 +1,13 @@
+"""What `sweep.toml` says of the machine."""
+
+import pytest
+
+from ecgtune.sweep import provenance
+
+
+@pytest.mark.parametrize("units", [True, False])
+def test_the_machine_says_whether_it_has_units_for_bfloat16(units, monkeypatch):
+    monkeypatch.setattr(provenance, "has_bf16_units", lambda: units)
+    found = provenance.machine()
+    assert found["bf16_units"] is units
+    assert found["cores"] >= 1
