@@ -4,6 +4,9 @@ direct   PyTorch's own, float32 (on a GPU as its settings say, by default TF32),
 fourier  by way of the frequency domain, float32: fastest on a processor without units for bfloat16
 bf16     PyTorch's own under bfloat16 autocast
 tiled    by way of the frequency domain in tiles, bfloat16: fastest on a processor with units for that
+tiled32  the same in float32: fastest on a processor without them, where there is a C compiler
+
+The last two have their pieces compiled for the machine by its own compiler, where it has one (`models.compiled`).
 """
 
 from collections.abc import Callable
@@ -16,10 +19,12 @@ from torch import Tensor
 from ecgtune.models.fourier import fourier_convolution
 from ecgtune.models.tiled import tiled_convolution
 
-ConvolutionPath: TypeAlias = Literal["direct", "fourier", "bf16", "tiled"]
+ConvolutionPath: TypeAlias = Literal["direct", "fourier", "bf16", "tiled", "tiled32"]
 PATHS: tuple[ConvolutionPath, ...] = get_args(ConvolutionPath)
 # Those that multiply bfloat16, which is slow on a processor without units for it.
 BFLOAT16: tuple[ConvolutionPath, ...] = ("bf16", "tiled")
+# Those in tiles, with the type that float32 signals are given there.
+TILED: dict[ConvolutionPath, torch.dtype] = {"tiled": torch.bfloat16, "tiled32": torch.float32}
 
 # (x [batch, n_in, n_times], weight [n_out, n_in, kernel], bias [n_out]) -> [batch, n_out, n_times]
 Convolution: TypeAlias = Callable[[Tensor, Tensor, Tensor | None], Tensor]
@@ -33,7 +38,7 @@ def convolution(path: ConvolutionPath) -> Convolution:
     Raises:
         KeyError: no such path.
     """
-    return {"direct": direct, "bf16": direct, "fourier": fourier, "tiled": tiled}[path]
+    return {"direct": direct, "bf16": direct, "fourier": fourier, "tiled": tiled, "tiled32": tiled}[path]
 
 
 def direct(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:

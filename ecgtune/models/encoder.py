@@ -12,7 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ecgtune.models.convolution import ConvolutionPath, convolution
+from ecgtune.models import compiled
+from ecgtune.models.convolution import TILED, ConvolutionPath, convolution
 from ecgtune.models.peak import peak_convolution
 from ecgtune.models.pooling import pool
 from ecgtune.models.window_max import SIZE as POOL_SIZE
@@ -22,7 +23,7 @@ from ecgtune.models.window_max import window_max
 BLOCKS = ((32, 32), (64, 16), (128, 8))
 N_MAPS = BLOCKS[-1][0]
 # Paths whose maps have the time, and not the channels, together in memory.
-_IN_TIME = ("fourier", "tiled")
+_IN_TIME = ("fourier", *TILED)
 # In tiles, the whole backward pass over so many costs less than that of the maxima alone, which is always the same.
 _FEW_POSITIONS = 2 * N_MAPS
 ACTIVATIONS = {"leaky_relu": 0.2, "relu": 0.0}
@@ -75,13 +76,13 @@ class Encoder(nn.Module):
     def feature_maps(self, x: Tensor) -> Tensor:
         """Windows [batch, n_times] -> activated maps [batch, 128, n_positions]."""
         with self._precision(x):
-            return self._activate(self._maps(x, len(self.layers))).to(x.dtype)
+            return self._activated(x, len(self.layers)).to(x.dtype)
 
     def forward(self, x: Tensor) -> Tensor:
         """Windows [batch, n_times] -> features [batch, n_features]."""
         with self._precision(x):
             if self.pooling != "max":
-                return pool(self._activate(self._maps(x, len(self.layers))).to(x.dtype), self.pooling)
+                return pool(self._activated(x, len(self.layers)).to(x.dtype), self.pooling)
             # An activation never decreases, so the maximum of activated values is the activated maximum.
             return self._activate(self._peaks(x)).to(x.dtype)
 
@@ -89,18 +90,43 @@ class Encoder(nn.Module):
         """Windows [batch, n_times] -> the maxima over time, before the last activation: [batch, 128]."""
         last = cast(_Convolution, self.layers[-1])
         if last.conv.bias is None or torch.compiler.is_compiling():
+            if self._is_compiled(x):
+                return last.compiled(self._compiled(x, len(self.layers) - 1), compiled.PLAIN, x.dtype).amax(dim=1)
             return self._maps(x, len(self.layers)).amax(dim=-1)
+        weight = last.conv.weight.squeeze(2)
+        if self._is_compiled(x):
+            return compiled.peaks(self._compiled(x, len(self.layers) - 1), weight, last.conv.bias)
         maps = self._activate(self._maps(x, len(self.layers) - 1))
-        if self._path == "tiled" and maps.shape[-1] <= _FEW_POSITIONS:
+        if self._path in TILED and maps.shape[-1] <= _FEW_POSITIONS:
             peaks: Tensor = last(maps, self._path).max(dim=-1).values
             return peaks
-        return peak_convolution(convolution(self._path), maps, last.conv.weight.squeeze(2), last.conv.bias)
+        return peak_convolution(convolution(self._path), maps, weight, last.conv.bias)
+
+    def _activated(self, x: Tensor, n_layers: int) -> Tensor:
+        """Windows [batch, n_times] -> activated maps [batch, channels, n_positions] of the first layers."""
+        if self._is_compiled(x):
+            return self._compiled(x, n_layers).mT
+        return self._activate(self._maps(x, n_layers))
+
+    def _is_compiled(self, x: Tensor) -> bool:
+        """Whether layers are computed by what was compiled for this machine; there is no gradient by `x` then."""
+        return self._path in TILED and compiled.takes(x) and compiled.available(TILED[self._path])
+
+    def _compiled(self, x: Tensor, n_layers: int) -> Tensor:
+        """Windows [batch, n_times] -> activated maps [batch, n_positions, channels] of the first layers."""
+        maps, dtype = x, TILED[self._path]
+        for number, layer in enumerate(self.layers[:n_layers]):
+            # The layers before pooling are those that end a block, but for the last.
+            pools = number in (1, 3)
+            after = compiled.pooled(self._slope, self.pool_stride) if pools else compiled.activated(self._slope)
+            maps = cast(_Convolution, layer).compiled(maps, after, dtype)
+        return maps
 
     def _maps(self, x: Tensor, n_layers: int) -> Tensor:
         """Windows [batch, n_times] -> maps [batch, channels, n_positions] of the first layers, not activated."""
         maps = x.unsqueeze(1)
-        if self._path == "tiled" and x.dtype == torch.float32:
-            maps = maps.bfloat16()
+        if x.dtype == torch.float32:
+            maps = maps.to(TILED.get(self._path, x.dtype))
         for number, layer in enumerate(self.layers[:n_layers]):
             if number in (2, 4):
                 # Before the activation: exact, since that never decreases, and leaves it less to do.
@@ -138,3 +164,16 @@ class _Convolution(nn.Module):
         convolved = convolution(path)(maps, self.conv.weight.squeeze(2), self.conv.bias)
         normed: Tensor = self.norm(convolved.unsqueeze(2)).squeeze(2)
         return normed
+
+    def compiled(self, maps: Tensor, after: compiled.After, dtype: torch.dtype) -> Tensor:
+        """Signals [batch, n_times] or maps [batch, n_times, n_in] -> maps [batch, n_positions, n_out]."""
+        weight, bias = self.conv.weight.squeeze(2), self.conv.bias
+        first = compiled.PLAIN if bias is None else after
+        if maps.ndim == 2:
+            convolved = compiled.signals_convolved(maps, weight, bias, first, dtype)
+        else:
+            convolved = compiled.convolved(maps, weight, bias, first)
+        if bias is not None:
+            return convolved
+        normed: Tensor = self.norm(convolved.mT.unsqueeze(2)).squeeze(2).mT
+        return compiled.finished(normed, after)

@@ -20,7 +20,7 @@ from torch.autograd.function import once_differentiable
 from ecgtune.models.kept import transformed
 
 # In lengths of the kernel: a tile, and what comes out of it.
-_TILE, _STEP = 4, 3
+TILE, STEP = 4, 3
 
 
 def tiled_convolution(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
@@ -56,11 +56,11 @@ class _Tiles(NamedTuple):
 
     @property
     def size(self) -> int:
-        return _TILE * self.kernel
+        return TILE * self.kernel
 
     @property
     def step(self) -> int:
-        return _STEP * self.kernel
+        return STEP * self.kernel
 
     @property
     def n_tiles(self) -> int:
@@ -92,7 +92,7 @@ class _TiledConvolution(torch.autograd.Function):
         batch, _, n_times = x.shape
         tiles = _Tiles(kernel, n_times)
         analysis, synthesis, _ = _transforms(kernel, x.dtype, x.device)
-        transfer = transformed(weight, _transform, x.dtype)
+        transfer = transformed(weight, kernel_form, x.dtype)
         coefficients = (analysis @ _cut(x, tiles).t()).view(-1, 2 * n_in, batch * tiles.n_tiles)
         product = torch.bmm(transfer, coefficients)
         # A constant has all of itself at frequency 0.
@@ -118,7 +118,7 @@ class _TiledConvolution(torch.autograd.Function):
             to_x = joined.view(n_in, batch, tiles.span)[..., tiles.goes_in].transpose(0, 1)
         if ctx.needs_input_grad[1]:
             correlation = torch.bmm(of_gradient, coefficients.mT)
-            to_weight = _back(correlation, taps.to(dtype), n_in, n_out)
+            to_weight = gradient_of_kernel(correlation, taps.to(dtype), n_in, n_out)
         # The sum of a gradient is in its coefficients at frequency 0.
         to_bias = of_gradient[0, :n_out].to(dtype).sum(dim=-1) * math.sqrt(tiles.size)
         return to_x, to_weight, to_bias
@@ -151,23 +151,35 @@ def _joined(coefficients: Tensor, analysis: Tensor, tiles: _Tiles) -> Tensor:
     return joined
 
 
-def _transform(weight: Tensor, dtype: torch.dtype) -> Tensor:
+def kernel_form(weight: Tensor, dtype: torch.dtype) -> Tensor:
     """A kernel's coefficients, so that a product with them is one of complex numbers.
 
     [n_out, n_in, kernel] -> [pairs, 2 * n_out, 2 * n_in].
     """
     n_out, n_in, kernel = weight.shape
     *_, taps = _transforms(kernel, weight.dtype, weight.device)
-    real, imaginary = (weight.reshape(-1, kernel) @ taps.t()).view(n_out, n_in, -1, 2).permute(3, 2, 0, 1)
-    form = weight.new_zeros(len(real), 2, n_out, 2, n_in)
+    coefficients = (weight.reshape(-1, kernel) @ taps.t()).to(dtype)
+    real, imaginary = coefficients.view(n_out, n_in, -1, 2).permute(3, 2, 0, 1)
+    form = coefficients.new_zeros(len(real), 2, n_out, 2, n_in)
     form[0, 0, :, 0], form[0, 1, :, 1] = real[0], imaginary[0]
     form[1:, 0, :, 0] = form[1:, 1, :, 1] = real[1:]
-    form[1:, 1, :, 0], form[1:, 0, :, 1] = imaginary[1:], -imaginary[1:]
-    return form.view(len(real), 2 * n_out, 2 * n_in).to(dtype)
+    form[1:, 1, :, 0] = imaginary[1:]
+    torch.neg(imaginary[1:], out=form[1:, 0, :, 1])
+    return form.view(len(real), 2 * n_out, 2 * n_in)
 
 
-def _back(gradient: Tensor, taps: Tensor, n_in: int, n_out: int) -> Tensor:
-    """The gradient of a kernel by that of its form; the reverse of `_transform`."""
+def gradient_of_kernel(gradient: Tensor, taps: Tensor, n_in: int, n_out: int) -> Tensor:
+    """The gradient of a kernel by that of its form; the reverse of `kernel_form`.
+
+    Args:
+        gradient: [pairs, 2 * n_out, 2 * n_in].
+        taps: a kernel's transform, [size, kernel].
+        n_in: channels in.
+        n_out: channels out.
+
+    Returns:
+        [n_out, n_in, kernel], of the type of `taps`.
+    """
     size, kernel = taps.shape
     form = gradient.to(taps.dtype).view(-1, 2, n_out, 2, n_in)
     pairs = taps.new_empty(size // 2, 2, n_out, n_in)
@@ -177,13 +189,18 @@ def _back(gradient: Tensor, taps: Tensor, n_in: int, n_out: int) -> Tensor:
     return (taps.t() @ pairs.view(size, -1)).view(kernel, n_out, n_in).permute(1, 2, 0)
 
 
+def taps_of(kernel: int) -> Tensor:
+    """The Fourier transform of a kernel's taps, float32 on the CPU: [size, kernel]."""
+    return _transforms(kernel, torch.float32, torch.device("cpu"))[-1]
+
+
 @lru_cache(maxsize=32)
 def _transforms(kernel: int, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
     """From a tile to its coefficients [size, size], from those to what comes out [step, size], and a kernel's.
 
     The last, [size, kernel], are those of a cross-correlation: tap j reads j samples later.
     """
-    size, step = _TILE * kernel, _STEP * kernel
+    size, step = TILE * kernel, STEP * kernel
     times = torch.arange(size, dtype=torch.float64)
     angles = 2 * math.pi / size * torch.outer(torch.arange(size // 2 + 1, dtype=torch.float64), times)
     cosines, sines = angles.cos(), angles.sin()

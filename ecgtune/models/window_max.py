@@ -13,6 +13,21 @@ SIZE = 8
 _ROUNDS = 3
 
 
+def n_windows(n_times: int, stride: int) -> int:
+    """How many windows of 8 there are.
+
+    Args:
+        n_times: samples in all.
+        stride: samples between the starts of two windows.
+
+    Raises:
+        ValueError: there is not one window.
+    """
+    if n_times < SIZE:
+        raise ValueError(f"{n_times} samples hold no window of {SIZE}")
+    return (n_times - SIZE) // stride + 1
+
+
 def window_max(x: Tensor, stride: int) -> Tensor:
     """The maximum of every window of 8 samples.
 
@@ -28,8 +43,7 @@ def window_max(x: Tensor, stride: int) -> Tensor:
     Raises:
         ValueError: there is not one window.
     """
-    if x.shape[-1] < SIZE:
-        raise ValueError(f"{x.shape[-1]} samples hold no window of {SIZE}")
+    n_windows(x.shape[-1], stride)
     way = _LaggedWindowMax if x.dtype == torch.bfloat16 else _WindowMax
     pooled: Tensor = way.apply(x, stride)  # type: ignore[no-untyped-call]
     return pooled

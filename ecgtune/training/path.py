@@ -18,7 +18,7 @@ from ecgtune.errors import InputError, StorageError
 from ecgtune.files import write_json
 from ecgtune.models import PATHS, ConvolutionPath, Encoder, build_encoder
 
-PathChoice: TypeAlias = Literal["auto", "direct", "fourier", "bf16", "tiled"]
+PathChoice: TypeAlias = Literal["auto", "direct", "fourier", "bf16", "tiled", "tiled32"]
 VARIABLE = "ECGTUNE_CONVOLUTION"
 # Windows of the shape that training sees would take too long to measure; a quarter of their length shows the same.
 _VIEWS, _TIMES = 28, 640

@@ -1,0 +1,29 @@
+"""Layers of the encoder whose pieces between matrix products are compiled for this machine, where it has a compiler."""
+
+from ecgtune.models.compiled.layers import (
+    PLAIN,
+    After,
+    activated,
+    convolved,
+    finished,
+    peaks,
+    pooled,
+    signals_convolved,
+    takes,
+)
+from ecgtune.models.compiled.library import VARIABLE, available, why_not
+
+__all__ = [
+    "PLAIN",
+    "VARIABLE",
+    "After",
+    "activated",
+    "available",
+    "convolved",
+    "finished",
+    "peaks",
+    "pooled",
+    "signals_convolved",
+    "takes",
+    "why_not",
+]

@@ -1,0 +1,101 @@
+"""The C of this folder as a library: compiled when first asked for, for the machine at hand, and kept in the cache.
+
+Without a compiler, or with ECGTUNE_COMPILE=0, there is none, and the same is computed by PyTorch's operations.
+"""
+
+import ctypes
+import hashlib
+import os
+import platform
+import shlex
+import shutil
+import subprocess
+import tempfile
+from functools import cache
+from pathlib import Path
+
+import torch
+
+from ecgtune.data.cache import cache_folder
+from ecgtune.errors import StorageError
+from ecgtune.files import replaced
+
+VARIABLE = "ECGTUNE_COMPILE"
+_SOURCES = ("layers.c", "lines.h", "fourier.h", "vectors.h")
+_FLAGS = ("-O3", "-fopenmp", "-shared", "-fPIC", "-Wno-psabi")
+_DEFINED = {torch.bfloat16: ("-DBFLOAT16",), torch.float32: ()}
+# Seconds that a compiler has; it takes one.
+_PATIENCE = 60
+
+
+def available(dtype: torch.dtype) -> bool:
+    """Whether there is a library for maps of that type; asked for the first time on a machine, this compiles it."""
+    return why_not(dtype) == ""
+
+
+def why_not(dtype: torch.dtype) -> str:
+    """Why there is no library for maps of that type; empty if there is one."""
+    if os.environ.get(VARIABLE) == "0":
+        return f"{VARIABLE}=0"
+    if dtype not in _DEFINED:
+        return f"not for {dtype}"
+    return _loaded(dtype)[1]
+
+
+def library(dtype: torch.dtype) -> ctypes.CDLL:
+    """The library for maps of that type.
+
+    Raises:
+        RuntimeError: there is none.
+    """
+    found, reason = _loaded(dtype)
+    if found is None:
+        raise RuntimeError(f"nothing is compiled: {reason}")
+    return found
+
+
+@cache
+def _loaded(dtype: torch.dtype) -> tuple[ctypes.CDLL | None, str]:
+    """The library, or why there is none."""
+    compiler = shlex.split(os.environ.get("CC") or "cc")
+    if shutil.which(compiler[0]) is None:
+        return None, f"no C compiler {compiler[0]!r}"
+    native = "-mcpu=native" if platform.machine() in ("aarch64", "arm64") else "-march=native"
+    command = [*compiler, *_FLAGS, native, *_DEFINED[dtype]]
+    file = cache_folder() / "compiled" / f"{_key(command)}.so"
+    try:
+        try:
+            if not file.exists():
+                with replaced(file) as temporary:
+                    _compile(command, temporary)
+            return ctypes.CDLL(str(file)), ""
+        except StorageError:  # the cache cannot be written; what is loaded may be removed
+            with tempfile.TemporaryDirectory() as folder:
+                _compile(command, Path(folder) / "layers.so")
+                return ctypes.CDLL(str(Path(folder) / "layers.so")), ""
+    except subprocess.CalledProcessError as error:
+        said = error.stderr.strip().splitlines() or [f"exit code {error.returncode}"]
+        return None, f"{shlex.join(compiler)} failed: {said[0]}"
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return None, str(error)
+
+
+def _compile(command: list[str], to: Path) -> None:
+    source = Path(__file__).with_name(_SOURCES[0])
+    subprocess.run([*command, str(source), "-o", str(to), "-lm"], check=True, capture_output=True, text=True,
+                   timeout=_PATIENCE)  # fmt: skip
+
+
+def _key(command: list[str]) -> str:
+    """Of everything that decides what comes out: a home folder may be shared by machines that differ."""
+    parts = [shlex.join(command), platform.machine(), _processor_flags()]
+    parts += [Path(__file__).with_name(name).read_text(encoding="utf-8") for name in _SOURCES]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+
+def _processor_flags() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line for line in lines if line.startswith(("flags", "Features"))), "")
