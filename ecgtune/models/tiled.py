@@ -20,7 +20,7 @@ from torch.autograd.function import once_differentiable
 from ecgtune.models.kept import transformed
 
 # In lengths of the kernel: a tile, and what comes out of it.
-TILE, STEP = 4, 3
+_TILE, _STEP = 4, 3
 
 
 def tiled_convolution(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
@@ -56,11 +56,11 @@ class _Tiles(NamedTuple):
 
     @property
     def size(self) -> int:
-        return TILE * self.kernel
+        return _TILE * self.kernel
 
     @property
     def step(self) -> int:
-        return STEP * self.kernel
+        return _STEP * self.kernel
 
     @property
     def n_tiles(self) -> int:
@@ -91,8 +91,8 @@ class _TiledConvolution(torch.autograd.Function):
         n_out, n_in, kernel = weight.shape
         batch, _, n_times = x.shape
         tiles = _Tiles(kernel, n_times)
-        analysis, synthesis, _ = _transforms(kernel, x.dtype, x.device)
-        transfer = transformed(weight, kernel_form, x.dtype)
+        analysis, synthesis = _transforms(kernel, x.dtype, x.device)
+        transfer = transformed(weight, kernel_form, x.dtype, tiles.size)
         coefficients = (analysis @ _cut(x, tiles).t()).view(-1, 2 * n_in, batch * tiles.n_tiles)
         product = torch.bmm(transfer, coefficients)
         # A constant has all of itself at frequency 0.
@@ -107,7 +107,7 @@ class _TiledConvolution(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor]:
         coefficients, transfer = ctx.saved_tensors
         tiles, batch, n_in, n_out, dtype = ctx.sizes
-        analysis, synthesis, taps = _transforms(tiles.kernel, gradient.dtype, gradient.device)
+        analysis, synthesis = _transforms(tiles.kernel, gradient.dtype, gradient.device)
         padded = gradient.new_empty(n_out, batch, tiles.span)
         _fill(padded, gradient, tiles.comes_out)
         of_gradient = (synthesis.t() @ padded.view(-1, tiles.step).t()).view(-1, 2 * n_out, batch * tiles.n_tiles)
@@ -118,7 +118,7 @@ class _TiledConvolution(torch.autograd.Function):
             to_x = joined.view(n_in, batch, tiles.span)[..., tiles.goes_in].transpose(0, 1)
         if ctx.needs_input_grad[1]:
             correlation = torch.bmm(of_gradient, coefficients.mT)
-            to_weight = gradient_of_kernel(correlation, taps.to(dtype), n_in, n_out)
+            to_weight = _gradient_of_kernel(correlation, kernel_transform(tiles.kernel, tiles.size, dtype, correlation.device), n_in, n_out)
         # The sum of a gradient is in its coefficients at frequency 0.
         to_bias = of_gradient[0, :n_out].to(dtype).sum(dim=-1) * math.sqrt(tiles.size)
         return to_x, to_weight, to_bias
@@ -151,13 +151,19 @@ def _joined(coefficients: Tensor, analysis: Tensor, tiles: _Tiles) -> Tensor:
     return joined
 
 
-def kernel_form(weight: Tensor, dtype: torch.dtype) -> Tensor:
+def kernel_form(weight: Tensor, dtype: torch.dtype, size: int) -> Tensor:
     """A kernel's coefficients, so that a product with them is one of complex numbers.
 
-    [n_out, n_in, kernel] -> [pairs, 2 * n_out, 2 * n_in].
+    Args:
+        weight: [n_out, n_in, kernel].
+        dtype: of what comes out.
+        size: of a tile, at least the kernel's.
+
+    Returns:
+        [pairs, 2 * n_out, 2 * n_in].
     """
     n_out, n_in, kernel = weight.shape
-    *_, taps = _transforms(kernel, weight.dtype, weight.device)
+    taps = kernel_transform(kernel, size, weight.dtype, weight.device)
     coefficients = (weight.reshape(-1, kernel) @ taps.t()).to(dtype)
     real, imaginary = coefficients.view(n_out, n_in, -1, 2).permute(3, 2, 0, 1)
     form = coefficients.new_zeros(len(real), 2, n_out, 2, n_in)
@@ -168,18 +174,8 @@ def kernel_form(weight: Tensor, dtype: torch.dtype) -> Tensor:
     return form.view(len(real), 2 * n_out, 2 * n_in)
 
 
-def gradient_of_kernel(gradient: Tensor, taps: Tensor, n_in: int, n_out: int) -> Tensor:
-    """The gradient of a kernel by that of its form; the reverse of `kernel_form`.
-
-    Args:
-        gradient: [pairs, 2 * n_out, 2 * n_in].
-        taps: a kernel's transform, [size, kernel].
-        n_in: channels in.
-        n_out: channels out.
-
-    Returns:
-        [n_out, n_in, kernel], of the type of `taps`.
-    """
+def _gradient_of_kernel(gradient: Tensor, taps: Tensor, n_in: int, n_out: int) -> Tensor:
+    """The gradient of a kernel by that of its form; the reverse of `kernel_form`."""
     size, kernel = taps.shape
     form = gradient.to(taps.dtype).view(-1, 2, n_out, 2, n_in)
     pairs = taps.new_empty(size // 2, 2, n_out, n_in)
@@ -189,31 +185,37 @@ def gradient_of_kernel(gradient: Tensor, taps: Tensor, n_in: int, n_out: int) ->
     return (taps.t() @ pairs.view(size, -1)).view(kernel, n_out, n_in).permute(1, 2, 0)
 
 
-def taps_of(kernel: int) -> Tensor:
-    """The Fourier transform of a kernel's taps, float32 on the CPU: [size, kernel]."""
-    return _transforms(kernel, torch.float32, torch.device("cpu"))[-1]
+@lru_cache(maxsize=32)
+def kernel_transform(kernel: int, size: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """From a kernel's taps to its coefficients in tiles of that size: [size, kernel].
+
+    They are those of a cross-correlation: tap j reads j samples later.
+    """
+    cosines, sines = _waves(size)
+    return _in_pairs(cosines, sines)[:, :kernel].to(device, dtype)
 
 
 @lru_cache(maxsize=32)
-def _transforms(kernel: int, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-    """From a tile to its coefficients [size, size], from those to what comes out [step, size], and a kernel's.
-
-    The last, [size, kernel], are those of a cross-correlation: tap j reads j samples later.
-    """
-    size, step = TILE * kernel, STEP * kernel
-    times = torch.arange(size, dtype=torch.float64)
-    angles = 2 * math.pi / size * torch.outer(torch.arange(size // 2 + 1, dtype=torch.float64), times)
-    cosines, sines = angles.cos(), angles.sin()
-    # Pairs: (first frequency, last frequency), then (real, imaginary) of each in between.
-    ends = torch.stack([cosines[0], cosines[-1]]).unsqueeze(0)
-    analysis = torch.cat([ends, torch.stack([cosines[1:-1], -sines[1:-1]], dim=1)]).flatten(0, 1)
-    taps = torch.cat([ends, torch.stack([cosines[1:-1], sines[1:-1]], dim=1)]).flatten(0, 1)[:, :kernel]
+def _transforms(kernel: int, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
+    """From a tile to its coefficients [size, size], and from those to what comes out [step, size]."""
+    size, step = _TILE * kernel, _STEP * kernel
+    cosines, sines = _waves(size)
+    analysis = _in_pairs(cosines, -sines)
     weights = torch.full((size,), 2.0, dtype=torch.float64)
     weights[:2] = 1.0
     synthesis = (analysis * weights.unsqueeze(1)).t()[:step]
     scale = 1 / math.sqrt(size)
-    return (
-        (analysis * scale).to(device, dtype),
-        (synthesis * scale).to(device, dtype),
-        taps.to(device, dtype),
-    )
+    return (analysis * scale).to(device, dtype), (synthesis * scale).to(device, dtype)
+
+
+def _waves(size: int) -> tuple[Tensor, Tensor]:
+    """Cosines and sines [size / 2 + 1, size] of every frequency."""
+    times = torch.arange(size, dtype=torch.float64)
+    angles = 2 * math.pi / size * torch.outer(torch.arange(size // 2 + 1, dtype=torch.float64), times)
+    return angles.cos(), angles.sin()
+
+
+def _in_pairs(real: Tensor, imaginary: Tensor) -> Tensor:
+    """(first frequency, last frequency), then (real, imaginary) of each in between."""
+    ends = torch.stack([real[0], real[-1]]).unsqueeze(0)
+    return torch.cat([ends, torch.stack([real[1:-1], imaginary[1:-1]], dim=1)]).flatten(0, 1)

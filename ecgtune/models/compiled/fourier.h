@@ -10,7 +10,7 @@
 
 #include "vectors.h"
 
-#define LARGEST 64 /* complex samples of the longest transform */
+#define LARGEST 128 /* complex samples of the longest transform */
 
 /* exp(-2 pi i k / (2 LARGEST)) = cosines[k] - i sines[k] */
 static float cosines[2 * LARGEST], sines[2 * LARGEST];
@@ -36,23 +36,24 @@ INLINE sample turned(sample a, int k, int inverse) {
 }
 
 /* One round of Stockham's transform of `size` samples, by four: transforms of `n` samples, `size / n` of them at once.
-   Of the first round, the last quarter going in may be `missing`, zeros that are not read; of the last round, the last
-   quarter coming out may be left out, and the first may be added to what is there. */
+   Of the first round, the last eighth going in may be `missing`, zeros that are not read; of the last round, the last
+   eighth coming out may be `cut`, and the first may be added to what is there. */
 INLINE void round4(int size, int n, const sample *from, sample *to, int inverse, int missing, int cut, int add) {
     const int quarter = n / 4, stride = size / n, unit = 2 * LARGEST / n, gap = stride * quarter;
     for (int p = 0; p < quarter; p++)
         for (int q = 0; q < stride; q++) {
             const sample *in = from + q + stride * p;
             sample *out = to + q + stride * 4 * p;
-            const sample a = in[0], b = in[gap], c = in[2 * gap], d = missing ? (sample){{0}, {0}} : in[3 * gap];
-            const sample sum = plus(a, c), gone = minus(a, c);
-            const sample other = missing ? b : plus(b, d), odd = missing ? b : minus(b, d);
+            const int late = stride == 1 ? 2 * p >= quarter : 2 * q >= stride;
+            const sample a = in[0], b = in[gap], c = in[2 * gap];
+            const sample d = missing && late ? (sample){{0}, {0}} : in[3 * gap];
+            const sample sum = plus(a, c), gone = minus(a, c), other = plus(b, d), odd = minus(b, d);
             const sample up = {gone.re + odd.im, gone.im - odd.re}, down = {gone.re - odd.im, gone.im + odd.re};
             const sample whole = plus(sum, other);
-            out[0] = add ? plus(out[0], whole) : whole;
+            out[0] = add && !late ? plus(out[0], whole) : whole;
             out[stride] = turned(inverse ? down : up, unit * p, inverse);
             out[2 * stride] = turned(minus(sum, other), 2 * unit * p, inverse);
-            if (!cut) out[3 * stride] = turned(inverse ? up : down, 3 * unit * p, inverse);
+            if (!(cut && late)) out[3 * stride] = turned(inverse ? up : down, 3 * unit * p, inverse);
         }
 }
 
@@ -67,17 +68,19 @@ INLINE void round2(int size, int n, const sample *from, sample *to, int inverse)
         }
 }
 
-/* Fourier transform of `size` samples, 16, 32 or 64, known when compiled. */
+/* Fourier transform of `size` samples, 32, 64 or 128, known when compiled. */
 INLINE void transform(int size, const sample *from, sample *to, int inverse, int missing, int cut, int add) {
     sample one[LARGEST], two[LARGEST];
     round4(size, size, from, one, inverse, missing, 0, 0);
-    if (size == 16) {
-        round4(size, 4, one, to, inverse, 0, cut, add);
-    } else if (size == 32) {
+    if (size == 32) {
         round2(size, 8, one, two, inverse);
-        round4(size, 4, two, to, inverse, 0, cut, add);
     } else {
-        round4(size, 16, one, two, inverse, 0, 0, 0);
+        round4(size, size / 4, one, two, inverse, 0, 0, 0);
+    }
+    if (size == 128) {
+        round2(size, 8, two, one, inverse);
+        round4(size, 4, one, to, inverse, 0, cut, add);
+    } else {
         round4(size, 4, two, to, inverse, 0, cut, add);
     }
 }

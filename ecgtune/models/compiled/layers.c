@@ -1,6 +1,7 @@
 /* The pieces of a tiled convolution that are no matrix product, for maps [view, time, channel]; see ../tiled.py.
 
-   Coefficients are [pair, view and tile, (real, imaginary), channel]. Channels are a multiple of 16, and a tile is four kernels long: 32, 64 or 128 samples. */
+   Coefficients are [pair, view and tile, (real, imaginary), channel]. Channels are a multiple of 32; a tile is eight
+   kernels long, and seven of them come out: 64, 128 or 256 samples. */
 
 #include "lines.h"
 
@@ -11,48 +12,52 @@
 #define THREAD 0
 #endif
 
-/* What follows, for each view and sixteen channels, shared by threads that have a line each. */
+/* What follows, with `at` for each view and 32 channels, shared by threads that have a pair of lines each. */
 #define FOR_LINES(l, ...)                                                                                              \
     _Pragma("omp parallel num_threads(l->n_threads)") {                                                                \
-        vec *line = new_line(l);                                                                                       \
-        _Pragma("omp for collapse(2) schedule(static)") for (int64_t view = 0; view < l->n_views; view++)             \
-            for (int64_t channel = 0; channel < l->channels; channel += LANES) __VA_ARGS__                                 \
-        free(line);                                                                                                    \
+        vec *rows = new_lines(l);                                                                                      \
+        _Pragma("omp for collapse(2) schedule(static)")                                                                \
+        for (int64_t view = 0; view < l->n_views; view++)                                                              \
+            for (int64_t channel = 0; channel < l->channels; channel += 2 * LANES) {                                   \
+                const lines at = {rows, view, channel};                                                                \
+                __VA_ARGS__                                                                                            \
+            }                                                                                                          \
+        free(rows);                                                                                                    \
     }
 
 /* Maps to coefficients. */
 void forward_in(const layer *l, const real *maps, real *to) {
     FOR_LINES(l, {
-        read_maps(l, maps, view, channel, line, before(l));
-        analyse_whole(l, line, to, view, channel);
+        read_maps(l, maps, at, before(l));
+        analyse_whole(l, at, to);
     })
 }
 
 /* Coefficients to what comes after the convolution; of a peak, its value in float32 and its time, [view, channel]. */
 void forward_out(const layer *l, real *from, const float *bias, void *out, void *winners) {
     FOR_LINES(l, {
-        synthesise_parts(l, from, view, channel, line);
+        synthesise_parts(l, from, at);
         if (l->after == PEAK)
-            write_peak(l, line, read(bias + channel), out, winners, view, channel);
+            write_peaks(l, at, bias, out, winners);
         else
-            write_out(l, line, read(bias + channel), out, winners, view, channel);
+            write_out(l, at, bias, out, winners);
     })
 }
 
 /* The gradient of what came out to coefficients, and its sums over time [view, channel]. */
-void backward_in(const layer *l, const real *gradient, const real *out,
-                 const uint8_t *winners, real *to, float *sums) {
+void backward_in(const layer *l, const real *gradient, const real *out, const uint8_t *winners, real *to,
+                 float *sums) {
     FOR_LINES(l, {
-        write(sums + view * l->channels + channel, read_gradient(l, gradient, out, winners, view, channel, line));
-        analyse_parts(l, line, to, view, channel);
+        read_gradient(l, gradient, out, winners, at, sums);
+        analyse_parts(l, at, to);
     })
 }
 
 /* Coefficients to the gradient of the maps that went in. */
 void backward_out(const layer *l, real *from, real *gradient) {
     FOR_LINES(l, {
-        synthesise_whole(l, from, view, channel, line);
-        write_maps(l, line + before(l), gradient, view, channel);
+        synthesise_whole(l, from, at);
+        write_maps(l, at, before(l), gradient);
     })
 }
 
@@ -76,16 +81,15 @@ void kernel_backward(const layer *l, const real *form, int64_t n_out, float *sum
 /* What comes after a convolution, alone. */
 void after_forward(const layer *l, const real *maps, real *out, uint8_t *winners) {
     FOR_LINES(l, {
-        read_maps(l, maps, view, channel, line, 0);
-        write_out(l, line, (vec){0}, out, winners, view, channel);
+        read_maps(l, maps, at, 0);
+        write_out(l, at, NULL, out, winners);
     })
 }
 
-void after_backward(const layer *l, const real *gradient, const real *out,
-                    const uint8_t *winners, real *to) {
+void after_backward(const layer *l, const real *gradient, const real *out, const uint8_t *winners, real *to) {
     FOR_LINES(l, {
-        read_gradient(l, gradient, out, winners, view, channel, line);
-        write_maps(l, line, to, view, channel);
+        read_gradient(l, gradient, out, winners, at, NULL);
+        write_maps(l, at, 0, to);
     })
 }
 
@@ -105,16 +109,19 @@ void signal_forward(const layer *l, const float *signals, const float *taps, con
                     uint8_t *winners) {
     FOR_LINES(l, {
         float *signal = padded(l, signals, view);
-        for (int64_t t = 0; t < l->n_times; t += ABREAST) {
-            vec sums[ABREAST] = {{0}};
-            for (int64_t k = 0; k < l->kernel; k++) {
-                const vec tap = read(taps + k * l->channels + channel);
-                for (int i = 0; i < ABREAST; i++) sums[i] += tap * signal[t + k + i];
+        for HALVES {
+            vec *line = line_of(l, at, half);
+            for (int64_t t = 0; t < l->n_times; t += ABREAST) {
+                vec sums[ABREAST] = {{0}};
+                for (int64_t k = 0; k < l->kernel; k++) {
+                    const vec tap = read(taps + k * l->channels + channel + half * LANES);
+                    for (int i = 0; i < ABREAST; i++) sums[i] += tap * signal[t + k + i];
+                }
+                memcpy(line + t, sums, sizeof sums);
             }
-            memcpy(line + t, sums, sizeof sums);
         }
         free(signal);
-        write_out(l, line, read(bias + channel), out, winners, view, channel);
+        write_out(l, at, bias, out, winners);
     })
 }
 
@@ -122,15 +129,18 @@ void signal_forward(const layer *l, const float *signals, const float *taps, con
 void signal_backward(const layer *l, const float *signals, const real *gradient, const real *out,
                      const uint8_t *winners, float *sums, float *taps) {
     FOR_LINES(l, {
-        float *signal = padded(l, signals, view), *own = taps + THREAD * l->kernel * l->channels + channel;
-        write(sums + view * l->channels + channel, read_gradient(l, gradient, out, winners, view, channel, line));
-        for (int64_t k = 0; k < l->kernel; k += ABREAST) {
-            vec products[ABREAST] = {{0}};
-            for (int64_t t = 0; t < l->n_times; t++)
-                for (int i = 0; i < ABREAST; i++) products[i] += line[t] * signal[t + k + i];
-            for (int i = 0; i < ABREAST; i++) {
-                float *tap = own + (k + i) * l->channels;
-                write(tap, read(tap) + products[i]);
+        float *signal = padded(l, signals, view), *own = taps + THREAD * l->kernel * l->channels;
+        read_gradient(l, gradient, out, winners, at, sums);
+        for HALVES {
+            const vec *line = line_of(l, at, half);
+            for (int64_t k = 0; k < l->kernel; k += ABREAST) {
+                vec products[ABREAST] = {{0}};
+                for (int64_t t = 0; t < l->n_times; t++)
+                    for (int i = 0; i < ABREAST; i++) products[i] += line[t] * signal[t + k + i];
+                for (int i = 0; i < ABREAST; i++) {
+                    float *tap = own + (k + i) * l->channels + channel + half * LANES;
+                    write(tap, read(tap) + products[i]);
+                }
             }
         }
         free(signal);
@@ -150,11 +160,11 @@ void peak_backward(const layer *l, const real *maps, const float *taps, const fl
             memset(sums, 0, n * sizeof(float));
             for (int64_t channel = 0; channel < l->channels; channel++) {
                 const float g = gradient[view * l->channels + channel];
-                const int64_t start = times[view * l->channels + channel] - before(l);
-                const int64_t from = start < 0 ? -start : 0;
-                const int64_t to = start + l->kernel > l->n_times ? l->n_times - start : l->kernel;
+                const int64_t begins = times[view * l->channels + channel] - before(l);
+                const int64_t from = begins < 0 ? -begins : 0;
+                const int64_t to = begins + l->kernel > l->n_times ? l->n_times - begins : l->kernel;
                 for (int64_t i = from * n_in; i < to * n_in; i += LANES) {
-                    const int64_t tap = channel * n_taps + i, at = start * n_in + i;
+                    const int64_t tap = channel * n_taps + i, at = begins * n_in + i;
                     write(sums + at, read(sums + at) + g * read(taps + tap));
                     write(own + tap, read(own + tap) + g * load(maps + view * n + at));
                 }

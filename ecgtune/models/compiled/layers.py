@@ -14,11 +14,14 @@ from torch.autograd.function import once_differentiable
 
 from ecgtune.models.compiled.library import library
 from ecgtune.models.kept import transformed
-from ecgtune.models.tiled import STEP, TILE, kernel_form, taps_of
+from ecgtune.models.tiled import kernel_form, kernel_transform
 from ecgtune.models.window_max import SIZE, n_windows
 
 
-_TOGETHER = 7
+# Views whose coefficients stay in the cache and which PyTorch multiplies at its best; with many threads, for each.
+_TOGETHER, _OF_A_THREAD = 14, 7
+# In lengths of the kernel: a tile, and what comes out of it. With fast transforms longer ones cost less.
+_TILE, _STEP = 8, 7
 
 
 class After(NamedTuple):
@@ -58,7 +61,7 @@ def signals_convolved(x: Tensor, weight: Tensor, bias: Tensor | None, after: Aft
 
     Args:
         x: [view, time], float32; has no gradient.
-        weight: [n_out, 1, kernel], float32; n_out a multiple of 16, kernel of 8.
+        weight: [n_out, 1, kernel], float32; n_out a multiple of 32, kernel 8, 16 or 32.
         bias: [n_out], or None.
         after: what comes after the convolution.
         dtype: of the maps, bfloat16 or float32.
@@ -79,7 +82,7 @@ def convolved(x: Tensor, weight: Tensor, bias: Tensor | None, after: After) -> T
 
     Args:
         x: [view, time, n_in], bfloat16 or float32.
-        weight: [n_out, n_in, kernel], float32; n_in and n_out multiples of 16, kernel 8, 16 or 32.
+        weight: [n_out, n_in, kernel], float32; n_in and n_out multiples of 32, kernel 8, 16 or 32.
         bias: [n_out], or None.
         after: what comes after the convolution.
 
@@ -113,7 +116,7 @@ def finished(x: Tensor, after: After) -> Tensor:
     """What comes after a convolution, alone.
 
     Args:
-        x: maps [view, time, channel], bfloat16 or float32; channels a multiple of 16.
+        x: maps [view, time, channel], bfloat16 or float32; channels a multiple of 32.
         after: an activation, or pooling.
 
     Raises:
@@ -138,8 +141,8 @@ class _Layer(ctypes.Structure):
 
 
 def _layer(n_views: int, n_times: int, channels: int, kernel: int, after: After = PLAIN) -> _Layer:
-    step = STEP * kernel
-    tiles = TILE * kernel, step, -(-n_times // step)
+    step = _STEP * kernel
+    tiles = _TILE * kernel, step, -(-n_times // step)
     return _Layer(torch.get_num_threads(), n_views, n_times, channels, kernel, *tiles, after.kind, after.stride, after.slope)
 
 
@@ -188,7 +191,7 @@ class _Maps(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, after: After) -> Tensor:
         n_out, n_in, kernel = weight.shape
-        x, bias, form = x.contiguous(), bias.contiguous(), transformed(weight, kernel_form, x.dtype)
+        x, bias, form = x.contiguous(), bias.contiguous(), transformed(weight, kernel_form, x.dtype, _TILE * weight.shape[-1])
         out, winners = _room(x, _layer(*x.shape[:2], n_out, kernel, after), after)
         kept = []
         for views in _parts(len(x)):
@@ -206,7 +209,7 @@ class _Maps(torch.autograd.Function):
         n_out, n_in, kernel = ctx.kernel
         n_views, gradient = len(out), gradient.contiguous()
         to_x = out.new_empty(n_views, ctx.n_times, n_in) if ctx.needs_input_grad[0] else None
-        to_form = torch.zeros(TILE * kernel, n_out * n_in) if ctx.needs_input_grad[1] else None
+        to_form = torch.zeros(_TILE * kernel, n_out * n_in) if ctx.needs_input_grad[1] else None
         to_bias = torch.empty(n_views, n_out)
         for views, coefficients in zip(_parts(n_views), kept, strict=True):
             layer = _layer(len(out[views]), ctx.n_times, n_out, kernel, ctx.after)
@@ -228,7 +231,7 @@ class _Maps(torch.autograd.Function):
 class _Peaks(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        x, bias, form = x.contiguous(), bias.contiguous(), transformed(weight, kernel_form, x.dtype)
+        x, bias, form = x.contiguous(), bias.contiguous(), transformed(weight, kernel_form, x.dtype, _TILE * weight.shape[-1])
         maxima = torch.empty(len(x), len(weight))
         times = torch.empty(len(x), len(weight), dtype=torch.int32)
         for views in _parts(len(x)):
@@ -270,8 +273,8 @@ class _Finished(torch.autograd.Function):
 
 
 def _parts(n_views: int) -> list[slice]:
-    """A few views at a time, whose coefficients stay in the cache, and which PyTorch multiplies at its best."""
-    together = _TOGETHER * torch.get_num_threads()
+    """A few views at a time."""
+    together = max(_TOGETHER, _OF_A_THREAD * torch.get_num_threads())
     return [slice(first, first + together) for first in range(0, n_views, together)]
 
 
@@ -297,7 +300,7 @@ def _room(like: Tensor, layer: _Layer, after: After) -> tuple[Tensor, Tensor | N
 @lru_cache
 def _weighted(kernel: int) -> Tensor:
     """A kernel's transform [size, kernel], with the weight that each coefficient has on the way back."""
-    size = TILE * kernel
+    size = _TILE * kernel
     weights = torch.full((size, 1), 2.0 / size)
     weights[:2] = 1.0 / size
-    return taps_of(kernel) * weights
+    return kernel_transform(kernel, size, torch.float32, weights.device) * weights

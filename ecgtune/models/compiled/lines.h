@@ -1,7 +1,8 @@
-/* Lines: sixteen channels of one view at all times, as float32, a vector a time. One fits into a core's second cache.
+/* Lines: sixteen channels of one view at all times, as float32, a vector a time. Two fit into a core's second cache.
 
-   Whatever a layer does beside the products of coefficients happens on lines: maps are read into one, cut into tiles
-   and transformed, and the way back, with bias, pooling and activation before anything is stored. */
+   Whatever a layer does beside the products of coefficients happens on lines: maps are read into them, cut into tiles
+   and transformed, and the way back, with bias, pooling and activation before anything is stored. They come in pairs,
+   one after the other, since the coefficients of 32 channels in bfloat16 fill what the cache moves at a time. */
 
 #ifndef LINES_H
 #define LINES_H
@@ -13,8 +14,7 @@
 
 #define POOL 8
 
-/* What comes after the convolution: nothing, an activation, pooling and then an activation, or the maximum over time.
- */
+/* What comes after the convolution: nothing, an activation, pooling and an activation, or the maximum over time. */
 enum { PLAIN, ACTIVATED, POOLED, PEAK };
 
 /* Tiles of `size` samples, `step` apart, of which `step` come out; `channels` are those of the maps at hand. */
@@ -23,59 +23,80 @@ typedef struct {
     float slope;
 } layer;
 
+/* A pair of lines, and what they hold: of view `view` the channels from `channel` on. */
+typedef struct {
+    vec *rows;
+    int64_t view, channel;
+} lines;
+
 INLINE int64_t n_out(const layer *l) { return l->after == POOLED ? (l->n_times - POOL) / l->stride + 1 : l->n_times; }
 INLINE int64_t before(const layer *l) { return (l->kernel - 1) / 2; }
 INLINE int64_t n_rows(const layer *l) { return (l->n_tiles - 1) * l->step + l->size; }
+INLINE vec *line_of(const layer *l, lines at, int half) { return at.rows + half * n_rows(l); }
 
-static vec *new_line(const layer *l) { return aligned_alloc(sizeof(vec), n_rows(l) * sizeof(vec)); }
+static vec *new_lines(const layer *l) { return aligned_alloc(sizeof(vec), 2 * n_rows(l) * sizeof(vec)); }
 
-/* ---- A line and the coefficients of its tiles ---- */
+/* Where in [view, time, channel], of `n` times, the first value of a line lies. */
+INLINE int64_t start(const layer *l, lines at, int half, int64_t n) {
+    return at.view * n * l->channels + at.channel + half * LANES;
+}
 
-INLINE place coefficients(const layer *l, real *all, int64_t view, int64_t tile, int64_t channel) {
-    const int64_t row = 2 * l->channels;
-    return (place){all + (view * l->n_tiles + tile) * row + channel, l->n_views * l->n_tiles * row, l->channels};
+#define HALVES (int half = 0; half < 2; half++)
+
+/* ---- A pair of lines and the coefficients of its tiles ---- */
+
+INLINE place coefficients(const layer *l, real *all, lines at, int64_t tile, int half) {
+    const int64_t row = 2 * l->channels, first = (at.view * l->n_tiles + tile) * row + at.channel + half * LANES;
+    return (place){all + first, l->n_views * l->n_tiles * row, l->channels};
 }
 
 /* For every tile `call`, in which H is half a tile's samples, compiled for each size that there is. */
 #define FOR_TILES(l, call)                                                                                             \
-    for (int64_t tile = 0; tile < (l)->n_tiles; tile++) switch ((l)->size) {                                           \
-        case 32: { enum { H = 16 }; call; break; }                                                                     \
-        case 64: { enum { H = 32 }; call; break; }                                                                     \
-        case 128: { enum { H = 64 }; call; break; }                                                                    \
-        }
+    for (int64_t tile = 0; tile < (l)->n_tiles; tile++)                                                                \
+        for HALVES switch ((l)->size) {                                                                                \
+            case 64: { enum { H = 32 }; call; break; }                                                                 \
+            case 128: { enum { H = 64 }; call; break; }                                                                \
+            case 256: { enum { H = 128 }; call; break; }                                                               \
+            }
 
-static void analyse_whole(const layer *l, const vec *line, real *to, int64_t view, int64_t channel) {
-    FOR_TILES(l, analyse(H, line + tile * l->step, coefficients(l, to, view, tile, channel), 0))
+static void analyse_whole(const layer *l, lines at, real *to) {
+    FOR_TILES(l, analyse(H, line_of(l, at, half) + tile * l->step, coefficients(l, to, at, tile, half), 0))
 }
 
 /* Of every tile the part that came out of it; the rest is zero. */
-static void analyse_parts(const layer *l, const vec *line, real *to, int64_t view, int64_t channel) {
-    FOR_TILES(l, analyse(H, line + tile * l->step, coefficients(l, to, view, tile, channel), 1))
+static void analyse_parts(const layer *l, lines at, real *to) {
+    FOR_TILES(l, analyse(H, line_of(l, at, half) + tile * l->step, coefficients(l, to, at, tile, half), 1))
 }
 
 /* Where tiles overlap, their sum. */
-static void synthesise_whole(const layer *l, real *from, int64_t view, int64_t channel, vec *line) {
-    memset(line, 0, (l->size - l->step) * sizeof(vec));
-    FOR_TILES(l, synthesise(H, coefficients(l, from, view, tile, channel), line + tile * l->step, 0, 1))
+static void synthesise_whole(const layer *l, real *from, lines at) {
+    for HALVES memset(line_of(l, at, half), 0, (l->size - l->step) * sizeof(vec));
+    FOR_TILES(l, synthesise(H, coefficients(l, from, at, tile, half), line_of(l, at, half) + tile * l->step, 0, 1))
 }
 
-static void synthesise_parts(const layer *l, real *from, int64_t view, int64_t channel, vec *line) {
-    FOR_TILES(l, synthesise(H, coefficients(l, from, view, tile, channel), line + tile * l->step, 1, 0))
+static void synthesise_parts(const layer *l, real *from, lines at) {
+    FOR_TILES(l, synthesise(H, coefficients(l, from, at, tile, half), line_of(l, at, half) + tile * l->step, 1, 0))
 }
 
 /* ---- Lines from maps, and maps from lines ---- */
 
-/* Maps from the line's row `first` on, between zeros. */
-static void read_maps(const layer *l, const real *maps, int64_t view, int64_t channel, vec *line, int64_t first) {
-    const real *from = maps + view * l->n_times * l->channels + channel;
-    memset(line, 0, first * sizeof(vec));
-    for (int64_t t = 0; t < l->n_times; t++) line[first + t] = load(from + t * l->channels);
-    memset(line + first + l->n_times, 0, (n_rows(l) - first - l->n_times) * sizeof(vec));
+/* Maps from row `first` on, between zeros. */
+static void read_maps(const layer *l, const real *maps, lines at, int64_t first) {
+    for HALVES {
+        const real *from = maps + start(l, at, half, l->n_times);
+        vec *line = line_of(l, at, half);
+        memset(line, 0, first * sizeof(vec));
+        for (int64_t t = 0; t < l->n_times; t++) line[first + t] = load(from + t * l->channels);
+        memset(line + first + l->n_times, 0, (n_rows(l) - first - l->n_times) * sizeof(vec));
+    }
 }
 
-static void write_maps(const layer *l, const vec *line, real *maps, int64_t view, int64_t channel) {
-    real *to = maps + view * l->n_times * l->channels + channel;
-    for (int64_t t = 0; t < l->n_times; t++) store(to + t * l->channels, line[t]);
+static void write_maps(const layer *l, lines at, int64_t first, real *maps) {
+    for HALVES {
+        real *to = maps + start(l, at, half, l->n_times);
+        const vec *line = line_of(l, at, half) + first;
+        for (int64_t t = 0; t < l->n_times; t++) store(to + t * l->channels, line[t]);
+    }
 }
 
 /* ---- What comes after a convolution ---- */
@@ -95,29 +116,50 @@ INLINE vec window_max(const vec *window, ints *winner) {
     return best;
 }
 
-static void write_out(const layer *l, const vec *line, vec bias, real *out, uint8_t *winners, int64_t view,
-                      int64_t channel) {
-    const int64_t n = n_out(l), first = view * n * l->channels + channel;
-    for (int64_t t = 0; t < n; t++) {
-        const int64_t at = first + t * l->channels;
-        vec x = line[t];
-        if (l->after == POOLED) {
-            ints winner;
-            x = window_max(line + t * l->stride, &winner);
-            *(bytes *)(winners + at) = __builtin_convertvector(winner, bytes);
+/* With the bias [channel] added, unless it is missing. */
+static void write_out(const layer *l, lines at, const float *bias, real *out, uint8_t *winners) {
+    const int64_t n = n_out(l);
+    for HALVES {
+        const vec *line = line_of(l, at, half), added = bias ? read(bias + at.channel + half * LANES) : (vec){0};
+        const int64_t first = start(l, at, half, n);
+        for (int64_t t = 0; t < n; t++) {
+            vec x = line[t];
+            if (l->after == POOLED) {
+                ints winner;
+                x = window_max(line + t * l->stride, &winner);
+                *(bytes *)(winners + first + t * l->channels) = __builtin_convertvector(winner, bytes);
+            }
+            x += added;
+            store(out + first + t * l->channels, l->after == PLAIN ? x : pick(x > 0, x, x * l->slope));
         }
-        x += bias;
-        store(out + at, l->after == PLAIN ? x : pick(x > 0, x, x * l->slope));
     }
 }
 
-/* The gradient before the activation. */
+/* The maxima over time and where they are, both [view, channel]. */
+static void write_peaks(const layer *l, lines at, const float *bias, float *peaks, int32_t *times) {
+    for HALVES {
+        const vec *line = line_of(l, at, half);
+        const int64_t channel = at.channel + half * LANES, to = at.view * l->channels + channel;
+        vec peak = line[0];
+        ints time = {0};
+        for (int t = 1; t < l->n_times; t++) {
+            const ints won = wins(line[t], peak);
+            peak = pick(won, line[t], peak);
+            time = choose(won, (ints){0} + t, time);
+        }
+        write(peaks + to, peak + read(bias + channel));
+        memcpy(times + to, &time, sizeof time);
+    }
+}
+
+/* ---- The gradient before that, from the gradient after it ---- */
+
 INLINE vec gated(const layer *l, const real *gradient, const real *out) {
     const vec g = load(gradient);
     return l->after == PLAIN ? g : pick(load(out) > 0, g, g * l->slope);
 }
 
-/* Every window's gradient goes to its winner; what `stride` windows share is added up before it is written. */
+/* Every window's goes to its winner; what windows share is added up before it is written. */
 INLINE vec read_pooled(const layer *l, int64_t stride, const real *gradient, const real *out, const uint8_t *winners,
                        vec *line) {
     const int64_t n = n_out(l), shared = stride < POOL ? POOL - stride : 0;
@@ -139,30 +181,24 @@ INLINE vec read_pooled(const layer *l, int64_t stride, const real *gradient, con
     return sum;
 }
 
-/* The gradient before what comes after a convolution, from that of what came out; returns its sum over time. */
-static vec read_gradient(const layer *l, const real *gradient, const real *out, const uint8_t *winners, int64_t view,
-                         int64_t channel, vec *line) {
-    const int64_t n = n_out(l), first = view * n * l->channels + channel;
-    gradient += first, out += first;
-    if (l->after == POOLED && l->stride == 2) return read_pooled(l, 2, gradient, out, winners + first, line);
-    if (l->after == POOLED) return read_pooled(l, l->stride, gradient, out, winners + first, line);
-    vec sum = {0};
-    for (int64_t t = 0; t < n; t++) sum += line[t] = gated(l, gradient + t * l->channels, out + t * l->channels);
-    memset(line + n, 0, (n_rows(l) - n) * sizeof(vec));
-    return sum;
-}
-
-static void write_peak(const layer *l, const vec *line, vec bias, float *peaks, int32_t *times, int64_t view,
-                       int64_t channel) {
-    vec peak = line[0];
-    ints time = {0};
-    for (int t = 1; t < l->n_times; t++) {
-        const ints won = wins(line[t], peak);
-        peak = pick(won, line[t], peak);
-        time = choose(won, (ints){0} + t, time);
+/* With its sums over time [view, channel], unless they are missing. */
+static void read_gradient(const layer *l, const real *gradient, const real *out, const uint8_t *winners, lines at,
+                          float *sums) {
+    const int64_t n = n_out(l);
+    for HALVES {
+        const int64_t first = start(l, at, half, n);
+        const real *g = gradient + first, *y = out + first;
+        vec *line = line_of(l, at, half), sum = {0};
+        if (l->after == POOLED && l->stride == 2) {
+            sum = read_pooled(l, 2, g, y, winners + first, line);
+        } else if (l->after == POOLED) {
+            sum = read_pooled(l, l->stride, g, y, winners + first, line);
+        } else {
+            for (int64_t t = 0; t < n; t++) sum += line[t] = gated(l, g + t * l->channels, y + t * l->channels);
+            memset(line + n, 0, (n_rows(l) - n) * sizeof(vec));
+        }
+        if (sums) write(sums + at.view * l->channels + at.channel + half * LANES, sum);
     }
-    write(peaks + view * l->channels + channel, peak + bias);
-    memcpy(times + view * l->channels + channel, &time, sizeof time);
 }
 
 #endif
