@@ -1,10 +1,10 @@
 """Does the way convolutions are computed change how well the encoder learns?
 
     python tests/benchmarks/paths_accuracy.py --data data/mitdb [--seeds 12] [--epochs 8] [--windows 64]
-        [--arms ARM ARM ...] [--name NAME]
+        [--arms ARM ARM ...] [--batch-norm] [--name NAME]
 
 Trains the same small configuration with each seed on the direct path, on the direct path in micro-batches of another
-size, on the Fourier path and, where the processor has units for bfloat16, in tiles; split, weights, order and views are
+size, on the Fourier path and, where the processor has units for bfloat16, in that type, directly and in tiles; split, weights, order and views are
 the same on all. They differ by rounding alone, which training magnifies as it does any change. So the second is the
 yardstick: what rounding does to the direct path itself. Differences to the first arm, over the seeds, with 95 %
 intervals (Student's t).
@@ -42,15 +42,16 @@ METRICS = ("val_macro_f1", "val_accuracy", "val_loss")
 # Name -> path, and windows of a micro-batch.
 ARMS = {"direct": ("direct", 4), "direct, micro-batch 8": ("direct", 8), "fourier": ("fourier", 8)}
 if has_bf16_units():
-    ARMS["tiled"] = ("tiled", 6)
+    ARMS |= {"bf16": ("bf16", 4), "tiled": ("tiled", 16)}
 
 
-def train(seed, folder, epochs, n_windows, arms):
+def train(seed, folder, epochs, n_windows, arms, batch_norm):
     """{arm: metrics of the last epoch, and the seconds of all}."""
     torch.set_num_threads(1)
     keep_freed_memory()
     pool = WindowPool([load_dataset(folder)])
-    config = configure(PretextConfig, PARAMETERS | {"pretext/windows_per_epoch": n_windows}, where="benchmark")
+    more = {"pretext/windows_per_epoch": n_windows, "pretext/encoder/batch_norm": batch_norm}
+    config = configure(PretextConfig, PARAMETERS | more, where="benchmark")
     split = pretext_split(pool.persons, val_fraction=0.2, held_out=(), seed=seed)
     split = Split(split.train, np.random.default_rng(seed).permutation(split.val)[:n_windows])
     found = {}
@@ -77,11 +78,13 @@ def main():
     parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--windows", type=int, default=64)
     parser.add_argument("--arms", nargs="+", choices=ARMS, default=[*ARMS])
+    parser.add_argument("--batch-norm", action="store_true", help="whose statistics are always of 4 windows")
     parser.add_argument("--name", default="paths_accuracy", help="of the file of figures")
     options = parser.parse_args()
     first, *others = options.arms
     where = provenance(load_dataset(options.data).fingerprint)
-    task = partial(train, folder=options.data, epochs=options.epochs, n_windows=options.windows, arms=options.arms)
+    given = {name: getattr(options, name) for name in ("epochs", "arms", "batch_norm")}
+    task = partial(train, folder=options.data, n_windows=options.windows, **given)
     runs = []
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as processes:
         for seed, run in enumerate(processes.map(task, range(options.seeds))):
