@@ -31,7 +31,7 @@ def bench(
 
     from ecgtune.models.convolution import BFLOAT16
     from ecgtune.training.device import resolve_device
-    from ecgtune.training.path import candidates, choose_path, processor
+    from ecgtune.training.path import candidates, choose_path, not_compiled, processor
     from ecgtune.training.speed import matmul_peak, step_speed
 
     where = resolve_device(device)
@@ -47,9 +47,12 @@ def bench(
             stderr().print(f"measuring {path} at pool stride {stride}", soft_wrap=True)
             speed = step_speed(stride, path, device=where, threads=threads, seconds=seconds)
             rows.append({"convolution": path, "pool_stride": stride, **asdict(speed)})
-    name = torch.cuda.get_device_name(where) if where.startswith("cuda") else processor()
+    on_gpu = where.startswith("cuda")
+    name = torch.cuda.get_device_name(where) if on_gpu else processor()
+    reason = "" if on_gpu else not_compiled()
     if as_json:
         found = {"device": name, "threads": threads, "chosen": chosen, "matmul_peak_gflops": peak, "steps": rows}
+        found["compiled"] = not on_gpu and not reason
         stdout().print_json(json.dumps(found))
         return
     table = Table(box=None, pad_edge=False)
@@ -64,5 +67,8 @@ def bench(
             f"{row['gflops'] / peak:.0%}",
             f"{row['share_of_views']:.1%}",
         )
-    stdout().print(f"{name}, {threads} thread{'s' if threads > 1 else ''}; matrix product {peak:.0f} GFLOP/s\n")
+    stdout().print(f"{name}, {threads} thread{'s' if threads > 1 else ''}; matrix product {peak:.0f} GFLOP/s")
+    if reason:
+        stdout().print(f"Tiles are computed by PyTorch's operations: {reason}. Compiled they would be faster.")
+    stdout().print()
     stdout().print(table)

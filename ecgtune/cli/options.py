@@ -76,8 +76,8 @@ Convolution: TypeAlias = Annotated[
     str | None,
     typer.Option(
         "--convolution",
-        help="How convolutions are computed: auto, direct, fourier, bf16 or tiled; default: what is fastest here, "
-        "measured once.",
+        help="How convolutions are computed: auto, direct, fourier, bf16, tiled or tiled32; default: what is "
+        "fastest here, measured once.",
     ),
 ]
 Address: TypeAlias = Annotated[

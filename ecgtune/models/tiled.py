@@ -118,7 +118,8 @@ class _TiledConvolution(torch.autograd.Function):
             to_x = joined.view(n_in, batch, tiles.span)[..., tiles.goes_in].transpose(0, 1)
         if ctx.needs_input_grad[1]:
             correlation = torch.bmm(of_gradient, coefficients.mT)
-            to_weight = _gradient_of_kernel(correlation, kernel_transform(tiles.kernel, tiles.size, dtype, correlation.device), n_in, n_out)
+            taps = kernel_transform(tiles.kernel, tiles.size, dtype, correlation.device)
+            to_weight = _gradient_of_kernel(correlation, taps, n_in, n_out)
         # The sum of a gradient is in its coefficients at frequency 0.
         to_bias = of_gradient[0, :n_out].to(dtype).sum(dim=-1) * math.sqrt(tiles.size)
         return to_x, to_weight, to_bias

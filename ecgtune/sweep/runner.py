@@ -15,7 +15,7 @@ from ecgtune.sweep.plan import Resources, SweepPlan, definition
 from ecgtune.sweep.resuming import require_same
 from ecgtune.sweep.storage import Storage, storage_of
 from ecgtune.sweep.trial import Trial
-from ecgtune.sweep.visible import require_visible, slow_for_bfloat16
+from ecgtune.sweep.visible import require_visible, slow_nodes
 
 
 @dataclass(frozen=True)
@@ -125,10 +125,9 @@ def _clear(folder: SweepFolder) -> None:
 
 
 def _warn_of_slow(plan: SweepPlan, machines: Sequence[Node], observer: SweepObserver) -> None:
-    from ecgtune.models.convolution import BFLOAT16
-
-    if getattr(plan.job, "convolution", "") in BFLOAT16 and plan.resources.device == "cpu":
-        for slow in slow_for_bfloat16(machines):
+    path = getattr(plan.job, "convolution", "")
+    if path and plan.resources.device == "cpu":
+        for slow in slow_nodes(path, machines):
             observer.note(f"{slow}.")
 
 

@@ -56,16 +56,21 @@ def require_visible(results: Path, folders: Sequence[Path], machines: Sequence[N
         )
 
 
-def slow_for_bfloat16(machines: Sequence[Node]) -> list[str]:
-    """Which nodes would have to emulate bfloat16, each as a sentence."""
-    return sorted(_everywhere(machines, _without_units))
+def slow_nodes(path: str, machines: Sequence[Node]) -> list[str]:
+    """Which nodes would be slower than others at this way of computing convolutions, each as a sentence."""
+    return sorted(_everywhere(machines, _what_slows, path))
 
 
-def _without_units() -> list[str]:
+def _what_slows(path: str) -> list[str]:
+    """Asked of a node; what can be compiled there, is."""
+    from ecgtune.models import compiled
+    from ecgtune.models.convolution import BFLOAT16, TILED
     from ecgtune.training.path import has_bf16_units
 
-    slow = "has no units for bfloat16, so its trials will be far slower: --convolution fourier suits all nodes"
-    return [] if has_bf16_units() else [slow]
+    if path in BFLOAT16 and not has_bf16_units():
+        return ["has no units for bfloat16, so its trials will be far slower: --convolution fourier suits all nodes"]
+    reason = next((compiled.why_not(dtype) for name, dtype in TILED.items() if name == path), "")
+    return [f"cannot compile layers ({reason}), so its trials will be slower"] if reason else []
 
 
 def _everywhere(machines: Sequence[Node], question: Callable[..., list[str]], *given: object) -> list[str]:

@@ -16,7 +16,8 @@ from ecgtune.config import EncoderConfig
 from ecgtune.data.cache import cache_folder
 from ecgtune.errors import InputError, StorageError
 from ecgtune.files import write_json
-from ecgtune.models import PATHS, ConvolutionPath, Encoder, build_encoder
+from ecgtune.models import PATHS, ConvolutionPath, Encoder, build_encoder, compiled
+from ecgtune.models.convolution import TILED
 
 PathChoice: TypeAlias = Literal["auto", "direct", "fourier", "bf16", "tiled", "tiled32"]
 VARIABLE = "ECGTUNE_CONVOLUTION"
@@ -78,7 +79,15 @@ def candidates(device: str = "cpu") -> tuple[ConvolutionPath, ...]:
     """The paths worth a measurement: bfloat16 without units for it is a hundred times slower than float32."""
     if torch.device(device).type == "cuda":
         return ("direct", "bf16") if torch.cuda.is_bf16_supported(including_emulation=False) else ("direct",)
-    return ("direct", "fourier", "bf16", "tiled") if has_bf16_units() else ("direct", "fourier")
+    if has_bf16_units():
+        return ("direct", "fourier", "bf16", "tiled")
+    # Tiles in float32 are the faster for being compiled, and slower otherwise.
+    return ("direct", "fourier", "tiled32") if compiled.available(TILED["tiled32"]) else ("direct", "fourier")
+
+
+def not_compiled() -> str:
+    """Why layers in tiles are not compiled for this CPU, of the type that suits it; empty if they are."""
+    return compiled.why_not(TILED["tiled" if has_bf16_units() else "tiled32"])
 
 
 def has_bf16_units() -> bool:
@@ -87,8 +96,9 @@ def has_bf16_units() -> bool:
 
 
 def machine_key() -> str:
-    """What the measurement depends on: the processor, PyTorch, and what is measured."""
-    return f"{processor()} | torch {torch.__version__} | {_VIEWS} x {_TIMES}"
+    """What the measurement depends on: the processor, PyTorch, what is compiled, and what is measured."""
+    layers = "no layers" if not_compiled() else "layers"
+    return f"{processor()} | torch {torch.__version__} | {layers} compiled | {_VIEWS} x {_TIMES}"
 
 
 def processor() -> str:

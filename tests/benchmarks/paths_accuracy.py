@@ -4,10 +4,10 @@
         [--arms ARM ARM ...] [--batch-norm] [--name NAME]
 
 Trains the same small configuration with each seed on the direct path, on the direct path in micro-batches of another
-size, on the Fourier path and, where the processor has units for bfloat16, in that type, directly and in tiles; split, weights, order and views are
-the same on all. They differ by rounding alone, which training magnifies as it does any change. So the second is the
-yardstick: what rounding does to the direct path itself. Differences to the first arm, over the seeds, with 95 %
-intervals (Student's t).
+size, on the Fourier path and, where the processor has units for bfloat16, in that type, directly and in tiles; split,
+weights, order and views are the same on all. They differ by rounding alone, which training magnifies as it does any
+change. So the second is the yardstick: what rounding does to the direct path itself. Differences to the first arm, over
+the seeds, with 95 % intervals (Student's t).
 """
 
 import time

@@ -38,6 +38,15 @@ def test_the_peak_is_that_of_the_types_that_the_paths_multiply(paths, dtypes, ru
     assert asked == dtypes
 
 
+@pytest.mark.parametrize("reason", ["", "no C compiler 'cc'"])
+def test_it_tells_why_nothing_is_compiled(reason, run_cli, monkeypatch):
+    monkeypatch.setattr("ecgtune.training.path.not_compiled", lambda: reason)
+    result = run_cli("bench", "--seconds", "0.1", "--convolution", "direct")
+    assert (f"PyTorch's operations: {reason}." in result.stdout) is bool(reason)
+    found = json.loads(run_cli("bench", "--seconds", "0.1", "--json", "--convolution", "direct").stdout)
+    assert found["compiled"] is not bool(reason)
+
+
 def test_it_prints_json(run_cli):
     result = run_cli("bench", "--seconds", "0.1", "--json", "--convolution", "direct")
     found = json.loads(result.stdout)
@@ -49,7 +58,10 @@ def test_it_prints_json(run_cli):
 
 @pytest.mark.parametrize(
     ("options", "said"),
-    [(["--convolution", "fft"], "auto, direct, fourier, bf16, tiled"), (["--device", "abacus"], "auto, cpu or cuda")],
+    [
+        (["--convolution", "fft"], "auto, direct, fourier, bf16, tiled, tiled32"),
+        (["--device", "abacus"], "auto, cpu or cuda"),
+    ],
 )
 def test_bad_input_is_one_message(options, said, run_cli):
     result = run_cli("bench", *options)

@@ -1,5 +1,6 @@
 """What a node does not see. Nodes with file systems of their own are in tests/cluster/test_storage.py."""
 
+import re
 import threading
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,7 +10,7 @@ import pytest
 from ecgtune.errors import InputError
 from ecgtune.sweep import runner, visible
 from ecgtune.sweep.nodes import Node, nodes
-from ecgtune.sweep.visible import Newcomers, _look, contents, require_visible, slow_for_bfloat16
+from ecgtune.sweep.visible import Newcomers, _look, contents, require_visible, slow_nodes
 
 NODE = Node("a" * 8, "worker (10.0.0.2, aaaaaa)", 1)
 
@@ -83,14 +84,28 @@ def test_the_nodes_of_a_cluster_are_asked(folders, tmp_path):
 def test_nodes_that_would_emulate_bfloat16_are_named(monkeypatch):
     (node,) = nodes()
     for units in (True, False):
-        monkeypatch.setattr(visible, "_without_units", lambda said=[] if units else ["is slow"]: said)
-        assert slow_for_bfloat16([node]) == ([] if units else [f"{node.name} is slow"])
+        monkeypatch.setattr(visible, "_what_slows", lambda path, said=[] if units else ["is slow"]: said)
+        assert slow_nodes("tiled", [node]) == ([] if units else [f"{node.name} is slow"])
 
 
-def test_a_node_says_what_its_processor_lacks(monkeypatch):
-    for units in (True, False):
-        monkeypatch.setattr("ecgtune.training.path.has_bf16_units", lambda units=units: units)
-        assert bool(visible._without_units()) is not units
+@pytest.mark.parametrize(
+    ("path", "units", "reason", "said"),
+    [
+        ("tiled", True, "", ""),
+        ("tiled", True, "no C compiler 'cc'", r"cannot compile layers \(no C compiler 'cc'\)"),
+        ("tiled32", False, "no C compiler 'cc'", "cannot compile layers"),
+        ("tiled", False, "no C compiler 'cc'", "has no units for bfloat16"),
+        ("bf16", False, "", "has no units for bfloat16"),
+        ("bf16", True, "no C compiler 'cc'", ""),
+        ("fourier", False, "no C compiler 'cc'", ""),
+    ],
+)
+def test_a_node_says_what_makes_it_slower(path, units, reason, said, monkeypatch):
+    monkeypatch.setattr("ecgtune.training.path.has_bf16_units", lambda: units)
+    monkeypatch.setattr("ecgtune.models.compiled.why_not", lambda dtype: reason)
+    found = visible._what_slows(path)
+    assert len(found) == bool(said)
+    assert all(re.match(said, each) for each in found)
 
 
 @pytest.mark.parametrize("error", [InputError("it lacks something"), RuntimeError("the cluster is gone")])
@@ -113,10 +128,10 @@ def test_a_node_that_joins_is_looked_at_and_told_only_if_it_lacks_something(monk
 
 
 @pytest.mark.parametrize(
-    ("path", "device", "told"), [("tiled", "cpu", 1), ("bf16", "cpu", 1), ("fourier", "cpu", 0), ("bf16", "cuda", 0)]
+    ("path", "device", "told"), [("tiled", "cpu", 1), ("fourier", "cpu", 1), ("", "cpu", 0), ("bf16", "cuda", 0)]
 )
 def test_slow_nodes_are_told_where_it_matters(path, device, told, monkeypatch, listener):
-    monkeypatch.setattr(runner, "slow_for_bfloat16", lambda machines: [f"{machines[0].name} is slow"])
+    monkeypatch.setattr(runner, "slow_nodes", lambda asked, machines: [f"{machines[0].name} is slow"] * (asked == path))
     plan = SimpleNamespace(job=SimpleNamespace(convolution=path), resources=SimpleNamespace(device=device))
     runner._warn_of_slow(plan, [NODE], listener)
     assert listener.named("note") == [f"{NODE.name} is slow."] * told

@@ -20,7 +20,10 @@ def probed(monkeypatch):
 
     def measure(paths):
         counts.update(paths)
-        return {path: {"direct": 10.0, "fourier": 30.0, "bf16": 20.0, "tiled": 25.0}[path] for path in paths}
+        return {
+            path: {"direct": 10.0, "fourier": 30.0, "bf16": 20.0, "tiled": 25.0, "tiled32": 27.0}[path]
+            for path in paths
+        }
 
     monkeypatch.setattr(module, "probe", measure)
     return counts
@@ -60,7 +63,7 @@ def test_a_path_can_be_wanted(path, probed, tmp_path, monkeypatch):
 )
 def test_an_unknown_path_is_refused(wanted, variable, named, monkeypatch):
     monkeypatch.setenv(module.VARIABLE, variable)
-    with pytest.raises(InputError, match=f"{named}.*'fft'.*auto, direct, fourier, bf16, tiled"):
+    with pytest.raises(InputError, match=f"{named}.*'fft'.*auto, direct, fourier, bf16, tiled, tiled32"):
         choose_path(wanted, "cpu")
 
 
@@ -74,6 +77,21 @@ def test_bfloat16_is_a_candidate_only_where_there_are_units_for_it(monkeypatch):
     for units in (False, True):
         monkeypatch.setattr(module, "has_bf16_units", lambda units=units: units)
         assert {"bf16", "tiled"} & {*candidates()} == ({"bf16", "tiled"} if units else set())
+
+
+@pytest.mark.parametrize("reason", ["", "no C compiler"])
+def test_tiles_in_float32_are_a_candidate_only_where_they_are_compiled(reason, monkeypatch):
+    monkeypatch.setattr(module, "has_bf16_units", lambda: False)
+    monkeypatch.setattr("ecgtune.models.compiled.library.why_not", lambda dtype: reason)
+    assert ("tiled32" in candidates()) is not bool(reason)
+
+
+def test_what_is_compiled_is_a_part_of_the_machine(monkeypatch):
+    keys = set()
+    for reason in ("", "no C compiler"):
+        monkeypatch.setattr(module, "not_compiled", lambda reason=reason: reason)
+        keys.add(module.machine_key())
+    assert len(keys) == 2
 
 
 def test_a_probe_goes_forward_and_back_and_leaves_the_threads_as_they_were(monkeypatch):

@@ -1,16 +1,7 @@
 """Layers of the encoder whose pieces between matrix products are compiled for this machine, where it has a compiler."""
 
-from ecgtune.models.compiled.layers import (
-    PLAIN,
-    After,
-    activated,
-    convolved,
-    finished,
-    peaks,
-    pooled,
-    signals_convolved,
-    takes,
-)
+from ecgtune.models.compiled.calls import PLAIN, After, activated, pooled
+from ecgtune.models.compiled.layers import convolved, finished, peaks, signals_convolved, takes
 from ecgtune.models.compiled.library import VARIABLE, available, why_not
 
 __all__ = [

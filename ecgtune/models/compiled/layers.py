@@ -4,63 +4,29 @@ They compute what `ecgtune.models.tiled` does, with fast Fourier transforms in p
 activation and the pooling done while the transformed signal is at hand.
 """
 
-import ctypes
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from ecgtune.models.compiled.library import library
+from ecgtune.models.compiled.calls import PEAK, TILE, After, Layer, call, layer, parts, sums
 from ecgtune.models.kept import transformed
 from ecgtune.models.tiled import kernel_form, kernel_transform
-from ecgtune.models.window_max import SIZE, n_windows
-
-
-# Views whose coefficients stay in the cache and which PyTorch multiplies at its best; with many threads, for each.
-_TOGETHER, _OF_A_THREAD = 14, 7
-# In lengths of the kernel: a tile, and what comes out of it. With fast transforms longer ones cost less.
-_TILE, _STEP = 8, 7
-
-
-class After(NamedTuple):
-    """What comes after a convolution; `kind` as in lines.h."""
-
-    kind: int
-    slope: float = 0.0
-    stride: int = 1
-
-    def n_times(self, n_times: int) -> int:
-        """How many samples come out, of so many."""
-        return n_windows(n_times, self.stride) if self.kind == _POOLED else n_times
-
-
-_POOLED = 2
-PLAIN, _PEAK = After(0), After(3)
+from ecgtune.models.window_max import SIZE
 
 
 def takes(x: Tensor) -> bool:
     """Whether signals are such as these layers take: float32, on the CPU, and without a gradient of their own."""
-    plain = x.device.type == "cpu" and x.dtype == torch.float32 and not x.requires_grad
-    return plain and not torch.compiler.is_compiling()
-
-
-def activated(slope: float) -> After:
-    """A leaky ReLU of that slope below zero."""
-    return After(1, slope)
-
-
-def pooled(slope: float, stride: int) -> After:
-    """The maximum of every window of 8, `stride` samples apart, and then a leaky ReLU."""
-    return After(_POOLED, slope, stride)
+    return x.device.type == "cpu" and x.dtype == torch.float32 and not x.requires_grad
 
 
 def signals_convolved(x: Tensor, weight: Tensor, bias: Tensor | None, after: After, dtype: torch.dtype) -> Tensor:
     """The first layer: signals to maps, by a convolution that keeps the length, with TensorFlow's SAME padding.
 
     Args:
-        x: [view, time], float32; has no gradient.
+        x: [view, time], such as `takes` says.
         weight: [n_out, 1, kernel], float32; n_out a multiple of 32, kernel 8, 16 or 32.
         bias: [n_out], or None.
         after: what comes after the convolution.
@@ -73,7 +39,7 @@ def signals_convolved(x: Tensor, weight: Tensor, bias: Tensor | None, after: Aft
         ValueError: a signal holds no window to pool.
     """
     bias = weight.new_zeros(len(weight)) if bias is None else bias
-    maps: Tensor = _Signals.apply(x, weight, bias, after, dtype)  # type: ignore[no-untyped-call]
+    maps: Tensor = _Signals.apply(x.contiguous(), weight, bias, after, dtype)  # type: ignore[no-untyped-call]
     return maps
 
 
@@ -93,7 +59,7 @@ def convolved(x: Tensor, weight: Tensor, bias: Tensor | None, after: After) -> T
         ValueError: a map holds no window to pool.
     """
     bias = weight.new_zeros(len(weight)) if bias is None else bias
-    maps: Tensor = _Maps.apply(x, weight, bias, after)  # type: ignore[no-untyped-call]
+    maps: Tensor = _Maps.apply(x.contiguous(), weight, bias, after)  # type: ignore[no-untyped-call]
     return maps
 
 
@@ -108,7 +74,7 @@ def peaks(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     Returns:
         [view, n_out], float32.
     """
-    maxima: Tensor = _Peaks.apply(x, weight, bias)  # type: ignore[no-untyped-call]
+    maxima: Tensor = _Peaks.apply(x.contiguous(), weight, bias)  # type: ignore[no-untyped-call]
     return maxima
 
 
@@ -119,69 +85,33 @@ def finished(x: Tensor, after: After) -> Tensor:
         x: maps [view, time, channel], bfloat16 or float32; channels a multiple of 32.
         after: an activation, or pooling.
 
+    Returns:
+        Maps of the same type.
+
     Raises:
         ValueError: a map holds no window to pool.
     """
-    maps: Tensor = _Finished.apply(x, after)  # type: ignore[no-untyped-call]
+    maps: Tensor = _Finished.apply(x.contiguous(), after)  # type: ignore[no-untyped-call]
     return maps
-
-
-class _Layer(ctypes.Structure):
-    """`layer` of lines.h."""
-
-    _fields_ = (
-        *((name, ctypes.c_int64) for name in ("n_threads", "n_views", "n_times", "channels", "kernel")),
-        *((name, ctypes.c_int64) for name in ("size", "step", "n_tiles", "after", "stride")),
-        ("slope", ctypes.c_float),
-    )
-
-    n_views: int
-    n_tiles: int
-    size: int
-
-
-def _layer(n_views: int, n_times: int, channels: int, kernel: int, after: After = PLAIN) -> _Layer:
-    step = _STEP * kernel
-    tiles = _TILE * kernel, step, -(-n_times // step)
-    return _Layer(torch.get_num_threads(), n_views, n_times, channels, kernel, *tiles, after.kind, after.stride, after.slope)
-
-
-def _call(name: str, dtype: torch.dtype, layer: _Layer, *given: Tensor | int | None) -> None:
-    """Call a function of layers.c with a layer and the rest of its arguments."""
-    arguments = [ctypes.c_void_p(each.data_ptr()) if isinstance(each, Tensor) else each for each in given]
-    arguments = [ctypes.c_int64(each) if isinstance(each, int) else each for each in arguments]
-    getattr(library(dtype), name)(ctypes.byref(layer), *arguments)
-
-
-def _sums(*shape: int) -> Tensor:
-    """Zeros for every thread to add to."""
-    return torch.zeros(torch.get_num_threads(), *shape)
-
-
-def _coefficients(like: Tensor, layer: _Layer, channels: int) -> Tensor:
-    """Room for those of a layer's tiles: [pairs, n_views * n_tiles, 2 * channels]."""
-    return like.new_empty(layer.size // 2, layer.n_views * layer.n_tiles, 2 * channels)
 
 
 class _Signals(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, after: After, dtype: torch.dtype) -> Tensor:
-        x, taps = x.contiguous(), weight[:, 0].t().contiguous()
-        (n_views, n_times), (kernel, n_out) = x.shape, taps.shape
-        layer = _layer(n_views, n_times, n_out, kernel, after)
-        out, winners = _room(x.to(dtype), layer, after)
-        _call("signal_forward", dtype, layer, x, taps, bias.contiguous(), out, winners)
+        n_out, _, kernel = weight.shape
+        ctx.layer = layer(len(x), x.shape[1], n_out, kernel, after)
+        out, winners = _room(ctx.layer, after, dtype)
+        call("signal_forward", dtype, ctx.layer, x, weight[:, 0].t().contiguous(), bias.contiguous(), out, winners)
         ctx.save_for_backward(x, out, winners)
-        ctx.layer = layer
         return out
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[None, Tensor, Tensor, None, None]:
         x, out, winners = ctx.saved_tensors
-        n_views, n_out = len(x), out.shape[-1]
-        to_bias, to_taps = x.new_empty(n_views, n_out), _sums(ctx.layer.kernel, n_out)
-        _call("signal_backward", out.dtype, ctx.layer, x, gradient.contiguous(), out, winners, to_bias, to_taps)
+        n_out = out.shape[-1]
+        to_bias, to_taps = torch.empty(len(x), n_out), sums(ctx.layer.kernel, n_out)
+        call("signal_backward", out.dtype, ctx.layer, x, gradient.contiguous(), out, winners, to_bias, to_taps)
         return None, to_taps.sum(dim=0).t().unsqueeze(1), to_bias.sum(dim=0), None, None
 
 
@@ -191,37 +121,37 @@ class _Maps(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, after: After) -> Tensor:
         n_out, n_in, kernel = weight.shape
-        x, bias, form = x.contiguous(), bias.contiguous(), transformed(weight, kernel_form, x.dtype, _TILE * weight.shape[-1])
-        out, winners = _room(x, _layer(*x.shape[:2], n_out, kernel, after), after)
+        form, bias = _form(weight, x.dtype), bias.contiguous()
+        out, winners = _room(layer(len(x), x.shape[1], n_out, kernel, after), after, x.dtype)
         kept = []
-        for views in _parts(len(x)):
-            coefficients, product, layer = _product(x[views], form, kernel, after)
-            _call("forward_out", x.dtype, layer, product, bias, out[views], _of(winners, views))
+        for views in parts(len(x)):
+            coefficients, outer = _analysed(x[views], kernel), layer(len(x[views]), x.shape[1], n_out, kernel, after)
+            product = torch.bmm(coefficients, form.mT)
+            call("forward_out", x.dtype, outer, product, bias, out[views], _of(winners, views))
             kept.append(coefficients)
         ctx.save_for_backward(form, out, winners, *kept)
-        ctx.after, ctx.n_times, ctx.kernel = after, x.shape[1], weight.shape
+        ctx.after, ctx.n_times, ctx.sizes = after, x.shape[1], (n_out, n_in, kernel)
         return out
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor, None]:
         form, out, winners, *kept = ctx.saved_tensors
-        n_out, n_in, kernel = ctx.kernel
+        n_out, n_in, kernel = ctx.sizes
         n_views, gradient = len(out), gradient.contiguous()
         to_x = out.new_empty(n_views, ctx.n_times, n_in) if ctx.needs_input_grad[0] else None
-        to_form = torch.zeros(_TILE * kernel, n_out * n_in) if ctx.needs_input_grad[1] else None
+        to_form = torch.zeros(TILE * kernel, n_out * n_in) if ctx.needs_input_grad[1] else None
         to_bias = torch.empty(n_views, n_out)
-        for views, coefficients in zip(_parts(n_views), kept, strict=True):
-            layer = _layer(len(out[views]), ctx.n_times, n_out, kernel, ctx.after)
-            inner = _layer(layer.n_views, ctx.n_times, n_in, kernel)
-            of_gradient = _coefficients(out, layer, n_out)
+        for views, coefficients in zip(parts(n_views), kept, strict=True):
+            outer = layer(len(out[views]), ctx.n_times, n_out, kernel, ctx.after)
+            inner = layer(len(out[views]), ctx.n_times, n_in, kernel)
+            of_gradient = _coefficients(outer, out.dtype)
             given = gradient[views], out[views], _of(winners, views), of_gradient, to_bias[views]
-            _call("backward_in", out.dtype, layer, *given)
+            call("backward_in", out.dtype, outer, *given)
             if to_form is not None:
-                correlation = torch.bmm(of_gradient.mT, coefficients)
-                _call("kernel_backward", out.dtype, inner, correlation, n_out, to_form)
+                call("kernel_backward", out.dtype, inner, torch.bmm(of_gradient.mT, coefficients), n_out, to_form)
             if to_x is not None:
-                _call("backward_out", out.dtype, inner, torch.bmm(of_gradient, form), to_x[views])
+                call("backward_out", out.dtype, inner, torch.bmm(of_gradient, form), to_x[views])
         to_weight = None
         if to_form is not None:
             to_weight = (_weighted(kernel).t() @ to_form).view(kernel, n_out, n_in).permute(1, 2, 0)
@@ -231,36 +161,35 @@ class _Maps(torch.autograd.Function):
 class _Peaks(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        x, bias, form = x.contiguous(), bias.contiguous(), transformed(weight, kernel_form, x.dtype, _TILE * weight.shape[-1])
-        maxima = torch.empty(len(x), len(weight))
-        times = torch.empty(len(x), len(weight), dtype=torch.int32)
-        for views in _parts(len(x)):
-            _, product, layer = _product(x[views], form, weight.shape[-1], _PEAK)
-            _call("forward_out", x.dtype, layer, product, bias, maxima[views], times[views])
+        n_out, _, kernel = weight.shape
+        form, bias = _form(weight, x.dtype), bias.contiguous()
+        maxima, times = torch.empty(len(x), n_out), torch.empty(len(x), n_out, dtype=torch.int32)
+        for views in parts(len(x)):
+            product = torch.bmm(_analysed(x[views], kernel), form.mT)
+            outer = layer(len(x[views]), x.shape[1], n_out, kernel, PEAK)
+            call("forward_out", x.dtype, outer, product, bias, maxima[views], times[views])
         ctx.save_for_backward(x, weight, times)
-        ctx.layer = _layer(*x.shape[:2], *weight.shape[::2])
         return maxima
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         x, weight, times = ctx.saved_tensors
-        taps, to_x = weight.mT.contiguous(), torch.empty_like(x)  # [n_out, kernel, n_in]
-        to_taps = _sums(*taps.shape)
-        _call("peak_backward", x.dtype, ctx.layer, x, taps, gradient.contiguous(), times, to_x, x.shape[-1], to_taps)
+        n_out, n_in, kernel = weight.shape
+        taps, to_x, to_taps = weight.mT.contiguous(), torch.empty_like(x), sums(n_out, kernel, n_in)
+        whole = layer(len(x), x.shape[1], n_out, kernel)
+        call("peak_backward", x.dtype, whole, x, taps, gradient.contiguous(), times, to_x, n_in, to_taps)
         return to_x, to_taps.sum(dim=0).mT, gradient.sum(dim=0)
 
 
 class _Finished(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, after: After) -> Tensor:
-        x = x.contiguous()
         n_views, n_times, channels = x.shape
-        layer = _layer(n_views, n_times, channels, SIZE, after)
-        out, winners = _room(x, layer, after)
-        _call("after_forward", x.dtype, layer, x, out, winners)
+        ctx.layer = layer(n_views, n_times, channels, SIZE, after)
+        out, winners = _room(ctx.layer, after, x.dtype)
+        call("after_forward", x.dtype, ctx.layer, x, out, winners)
         ctx.save_for_backward(out, winners)
-        ctx.layer = layer
         return out
 
     @staticmethod
@@ -268,39 +197,42 @@ class _Finished(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         out, winners = ctx.saved_tensors
         to_x = out.new_empty(len(out), ctx.layer.n_times, out.shape[-1])
-        _call("after_backward", out.dtype, ctx.layer, gradient.contiguous(), out, winners, to_x)
+        call("after_backward", out.dtype, ctx.layer, gradient.contiguous(), out, winners, to_x)
         return to_x, None
 
 
-def _parts(n_views: int) -> list[slice]:
-    """A few views at a time."""
-    together = max(_TOGETHER, _OF_A_THREAD * torch.get_num_threads())
-    return [slice(first, first + together) for first in range(0, n_views, together)]
+def _analysed(x: Tensor, kernel: int) -> Tensor:
+    """The coefficients of maps."""
+    n_views, n_times, n_in = x.shape
+    inner = layer(n_views, n_times, n_in, kernel)
+    coefficients = _coefficients(inner, x.dtype)
+    call("forward_in", x.dtype, inner, x, coefficients)
+    return coefficients
+
+
+def _coefficients(of: Layer, dtype: torch.dtype) -> Tensor:
+    """Room for those of a layer's tiles."""
+    return torch.empty(of.size // 2, of.n_views * of.n_tiles, 2 * of.channels, dtype=dtype)
+
+
+def _room(of: Layer, after: After, dtype: torch.dtype) -> tuple[Tensor, Tensor | None]:
+    """For what comes out of a layer, and for the winners of pooling."""
+    shape = of.n_views, after.n_times(of.n_times), of.channels
+    return torch.empty(shape, dtype=dtype), torch.empty(shape, dtype=torch.uint8) if after.pools else None
 
 
 def _of(winners: Tensor | None, views: slice) -> Tensor | None:
     return None if winners is None else winners[views]
 
 
-def _product(x: Tensor, form: Tensor, kernel: int, after: After) -> tuple[Tensor, Tensor, _Layer]:
-    """Coefficients of the input and of what comes out, and the layer."""
-    n_views, n_times, n_in = x.shape
-    layer = _layer(n_views, n_times, form.shape[1] // 2, kernel, after)
-    coefficients = _coefficients(x, layer, n_in)
-    _call("forward_in", x.dtype, _layer(n_views, n_times, n_in, kernel), x, coefficients)
-    return coefficients, torch.bmm(coefficients, form.mT), layer
-
-
-def _room(like: Tensor, layer: _Layer, after: After) -> tuple[Tensor, Tensor | None]:
-    """For what comes out of a layer, and for the winners of pooling."""
-    shape = layer.n_views, after.n_times(layer.n_times), layer.channels
-    return like.new_empty(shape), like.new_empty(shape, dtype=torch.uint8) if after.kind == _POOLED else None
+def _form(weight: Tensor, dtype: torch.dtype) -> Tensor:
+    return transformed(weight, kernel_form, dtype, TILE * weight.shape[-1])
 
 
 @lru_cache
 def _weighted(kernel: int) -> Tensor:
     """A kernel's transform [size, kernel], with the weight that each coefficient has on the way back."""
-    size = _TILE * kernel
+    size = TILE * kernel
     weights = torch.full((size, 1), 2.0 / size)
     weights[:2] = 1.0 / size
-    return kernel_transform(kernel, size, torch.float32, weights.device) * weights
+    return kernel_transform(kernel, size, weights.dtype, weights.device) * weights

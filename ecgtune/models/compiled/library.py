@@ -11,6 +11,7 @@ import shlex
 import shutil
 import subprocess
 import tempfile
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from ecgtune.files import replaced
 
 VARIABLE = "ECGTUNE_COMPILE"
 _SOURCES = ("layers.c", "lines.h", "fourier.h", "vectors.h")
-_FLAGS = ("-O3", "-fopenmp", "-shared", "-fPIC", "-Wno-psabi")
+_FLAGS = ("-O3", "-shared", "-fPIC", "-Wno-psabi")
 _DEFINED = {torch.bfloat16: ("-DBFLOAT16",), torch.float32: ()}
 # Seconds that a compiler has; it takes one.
 _PATIENCE = 60
@@ -57,27 +58,40 @@ def library(dtype: torch.dtype) -> ctypes.CDLL:
 @cache
 def _loaded(dtype: torch.dtype) -> tuple[ctypes.CDLL | None, str]:
     """The library, or why there is none."""
-    compiler = shlex.split(os.environ.get("CC") or "cc")
+    try:
+        compiler = shlex.split(os.environ.get("CC") or "cc")
+    except ValueError as error:
+        return None, f"CC: {error}"
     if shutil.which(compiler[0]) is None:
         return None, f"no C compiler {compiler[0]!r}"
     native = "-mcpu=native" if platform.machine() in ("aarch64", "arm64") else "-march=native"
-    command = [*compiler, *_FLAGS, native, *_DEFINED[dtype]]
-    file = cache_folder() / "compiled" / f"{_key(command)}.so"
-    try:
+    reason = ""
+    # Without OpenMP the library is whole, but uses one thread.
+    for threads in (("-fopenmp",), ()):
         try:
-            if not file.exists():
-                with replaced(file) as temporary:
-                    _compile(command, temporary)
-            return ctypes.CDLL(str(file)), ""
-        except StorageError:  # the cache cannot be written; what is loaded may be removed
-            with tempfile.TemporaryDirectory() as folder:
-                _compile(command, Path(folder) / "layers.so")
-                return ctypes.CDLL(str(Path(folder) / "layers.so")), ""
-    except subprocess.CalledProcessError as error:
-        said = error.stderr.strip().splitlines() or [f"exit code {error.returncode}"]
-        return None, f"{shlex.join(compiler)} failed: {said[0]}"
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return None, str(error)
+            return _library([*compiler, *_FLAGS, *threads, native, *_DEFINED[dtype]]), ""
+        except subprocess.CalledProcessError as error:
+            said = error.stderr.strip().splitlines() or [f"exit code {error.returncode}"]
+            reason = reason or f"{shlex.join(compiler)} failed: {said[0]}"
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return None, str(error)
+    return None, reason
+
+
+def _library(command: list[str]) -> ctypes.CDLL:
+    """What that command compiles, kept in the cache."""
+    file = cache_folder() / "compiled" / f"{_key(command)}.so"
+    with suppress(OSError):  # not there, or broken
+        return ctypes.CDLL(str(file))
+    try:
+        with replaced(file) as temporary:
+            _compile(command, temporary)
+        return ctypes.CDLL(str(file))
+    except (StorageError, OSError):  # nothing can be kept there; what is loaded may be removed
+        with tempfile.TemporaryDirectory() as folder:
+            own = Path(folder) / file.name
+            _compile(command, own)
+            return ctypes.CDLL(str(own))
 
 
 def _compile(command: list[str], to: Path) -> None:
