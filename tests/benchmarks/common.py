@@ -6,6 +6,7 @@ keeps them with `save`. Its last line is then the place of `results/benchmarks/N
 
 import argparse
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -23,6 +24,8 @@ RESULTS = REPOSITORY / "results" / "benchmarks"
 MATMUL_SIZES = (512, 1024, 2048)
 GIB = 2**30
 MIB = 2**20
+# What decides how this processor computes.
+VARIABLES = ("CC", "ONEDNN_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY", "MKL_ENABLE_INSTRUCTIONS", "ECGTUNE_CONVOLUTION")
 
 
 def arguments(doc):
@@ -55,8 +58,9 @@ def provenance(data_fingerprint=None):
 
 
 def command_line():
-    """The command as a stranger would type it: no path of this machine in it."""
-    return " ".join(["python", *map(_portable, sys.argv)])
+    """The command as a stranger would type it: no path of this machine in it, but what was set to change its speed."""
+    given = [f"{name}={shlex.quote(os.environ[name])}" for name in VARIABLES if name in os.environ]
+    return " ".join([*given, "python", *map(_portable, sys.argv)])
 
 
 def fastest(call, seconds):

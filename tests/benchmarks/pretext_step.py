@@ -17,7 +17,7 @@ from common import arguments, fastest, provenance, save
 from torch.profiler import ProfilerActivity, profile
 
 from ecgtune.config import EncoderConfig, PretextConfig
-from ecgtune.models import build_encoder
+from ecgtune.models import PATHS, build_encoder
 from ecgtune.pretext import PRETEXT_TASKS
 from ecgtune.training.path import candidates
 
@@ -67,7 +67,7 @@ def main():
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--windows", type=int, nargs="+", default=[2, 4, 8, 16])
     parser.add_argument("--pool-strides", type=int, nargs="+", default=[2, 8])
-    parser.add_argument("--paths", nargs="+", choices=candidates(), default=candidates())
+    parser.add_argument("--paths", nargs="+", choices=PATHS, default=candidates())
     parser.add_argument("--seconds", type=float, default=2.0)
     options = parser.parse_args()
     where = provenance()

@@ -1,4 +1,4 @@
-/* Fourier transforms of a tile's samples, sixteen channels side by side: Stockham's, by four and by two.
+/* Fourier transforms of a tile's samples, a vector's channels side by side: Stockham's, by four and by two.
 
    (Van Loan, Computational Frameworks for the Fast Fourier Transform, 1.7; real samples as half as many complex ones,
    as in 4.3.) */

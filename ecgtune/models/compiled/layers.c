@@ -12,7 +12,7 @@
 #define THREAD 0
 #endif
 
-/* What follows, with `at` for each view and 32 channels, shared by threads that have a pair of lines each. */
+/* What follows, with `at` for each view and pair of lines, shared by threads that have their own. */
 #define FOR_LINES(l, ...)                                                                                              \
     _Pragma("omp parallel num_threads(l->n_threads)") {                                                                \
         vec *rows = new_lines(l);                                                                                      \

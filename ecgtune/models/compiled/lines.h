@@ -1,8 +1,8 @@
-/* Lines: sixteen channels of one view at all times, as float32, a vector a time. Two fit into a core's second cache.
+/* Lines: a vector's channels of one view at all times, in float32, row by row. Two fit into a core's second cache.
 
    Whatever a layer does beside the products of coefficients happens on lines: maps are read into them, cut into tiles
    and transformed, and the way back, with bias, pooling and activation before anything is stored. They come in pairs,
-   one after the other, since the coefficients of 32 channels in bfloat16 fill what the cache moves at a time. */
+   one after the other, since the coefficients of two vectors in bfloat16 fill what the cache moves at a time. */
 
 #ifndef LINES_H
 #define LINES_H

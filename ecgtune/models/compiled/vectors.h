@@ -1,4 +1,4 @@
-/* Sixteen channels at once, as GCC's and Clang's vectors; and how they are kept in memory.
+/* Some channels at once, as many as a register holds, as GCC's and Clang's vectors; and how they are kept in memory.
 
    Everything is computed in float32. Maps and coefficients are kept as bfloat16, or as float32 without BFLOAT16. */
 
@@ -10,7 +10,11 @@
 #include <immintrin.h>
 #endif
 
+#ifdef __AVX512F__
 #define LANES 16
+#else
+#define LANES 8 /* wider ones would go through memory */
+#endif
 #define INLINE static inline __attribute__((always_inline))
 
 typedef float vec __attribute__((vector_size(4 * LANES)));
