@@ -53,7 +53,11 @@ def test_a_ratio_is_above_one_where_ours_is_better():
 def test_a_command_names_no_path_of_the_machine(argument, shown, monkeypatch):
     common = importlib.import_module("common")
     monkeypatch.setattr(sys, "argv", [argument])
+    for name in common.VARIABLES:
+        monkeypatch.delenv(name, raising=False)
     assert common.command_line() == f"python {shown}"
+    monkeypatch.setenv("CC", "cc -mno-avx512f")
+    assert common.command_line() == f"CC='cc -mno-avx512f' python {shown}"
 
 
 def test_figures_are_kept_with_their_provenance_and_fill_the_table(tmp_path, capsys, monkeypatch):
@@ -111,6 +115,17 @@ def test_pretext_naive(tiny, tmp_path, monkeypatch):
     found = module.benchmark(folder, pool_strides=[8], n_windows=4, rounds=1)
     assert found["comparisons"][0]["ratio"] > 0
     assert 0 < found["details"][0]["views_share_of_step"] < 1
+
+
+@pytest.mark.slow
+def test_gpu_runs_on_a_cpu_too(monkeypatch):
+    module = importlib.import_module("gpu")
+    monkeypatch.setattr(module, "matmul_peak", lambda dtype, threads, device: 100.0)
+    found = module.measure("cpu", [1, 2], [8], ["direct"], 0.01)
+    assert [row["trials"] for row in found["rows"]] == [1, 2]
+    assert all(row["views_per_second"] > 0 for row in found["rows"])
+    (compared,) = module.comparisons(found["rows"])
+    assert compared["what"] == "direct, stride 8, 2 trials at once"
 
 
 @pytest.mark.slow

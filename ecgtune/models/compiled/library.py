@@ -59,7 +59,7 @@ def library(dtype: torch.dtype) -> ctypes.CDLL:
 def _loaded(dtype: torch.dtype) -> tuple[ctypes.CDLL | None, str]:
     """The library, or why there is none."""
     try:
-        compiler = shlex.split(os.environ.get("CC") or "cc")
+        compiler = shlex.split(os.environ.get("CC", "")) or ["cc"]
     except ValueError as error:
         return None, f"CC: {error}"
     if shutil.which(compiler[0]) is None:

@@ -1,0 +1,90 @@
+"""How fast does one GPU train the pretext stage, alone and shared by several trials?
+
+    python tests/benchmarks/gpu.py [--device cuda] [--trials 1 2 4 8] [--pool-strides 2 8] [--paths direct bf16]
+        [--seconds 4]
+
+Trials side by side are processes of one thread each on the same device, as `--gpus-per-trial 0.25` makes them: views
+per second of all of them together, against those of one alone. Shares are of the device's fastest matrix product,
+float32 (as PyTorch is set) or bfloat16, by the operations of direct convolutions. Without a GPU it runs on the CPU,
+which says nothing of a GPU but that the runner works.
+"""
+
+import itertools
+
+import torch
+from common import arguments, compared, matmul_peak, provenance, save, show
+from side_by_side import SideBySide
+
+from ecgtune.models import PATHS
+from ecgtune.training.path import candidates
+from ecgtune.training.speed import forward_flops, step_speed
+
+
+class Steps:
+    """Training steps for some seconds; an epoch is their speed."""
+
+    def __init__(self, pool_stride, path, device, seconds):
+        self.given = pool_stride, path, device, seconds
+
+    def epoch(self):
+        pool_stride, path, device, seconds = self.given
+        speed = step_speed(pool_stride, path, device=device, threads=1, seconds=seconds)
+        return speed.views_per_second, speed.share_of_views
+
+
+def measure(device, trials, pool_strides, paths, seconds):
+    """One row per path, pool stride and number of trials at once."""
+    peak = max(matmul_peak(dtype, 1, device=device) for dtype in (torch.float32, torch.bfloat16))
+    rows = []
+    with SideBySide([(n, 1) for n in trials]) as machine:
+        for path, pool_stride, n in itertools.product(paths, pool_strides, trials):
+            found = machine.epochs((n, 1), Steps, (pool_stride, path, device, seconds))
+            rate = sum(views for views, _ in found)
+            gflops = 3 * forward_flops(pool_stride) * rate / 1e9
+            rows.append(
+                {
+                    "path": path,
+                    "pool_stride": pool_stride,
+                    "trials": n,
+                    "views_per_second": rate,
+                    "share_of_peak": gflops / peak,
+                    "views_share_of_step": max(share for _, share in found),
+                }
+            )
+            print(
+                f"{path:8} stride {pool_stride} {n} at once: {rate:8.0f} views/s, {gflops / peak:.0%} of the peak",
+                flush=True,
+            )
+    return {"device": device, "matmul_peak_gflops": peak, "rows": rows}
+
+
+def comparisons(rows):
+    """Several trials at once against the fewest, for each path and pool stride."""
+    found = []
+    for row in rows:
+        (alone, *_) = (each for each in rows if all(each[key] == row[key] for key in ("path", "pool_stride")))
+        if row is not alone:
+            what = f"{row['path']}, stride {row['pool_stride']}, {row['trials']} trials at once"
+            found.append(compared(what, row["views_per_second"], alone["views_per_second"], "views/s"))
+    return found
+
+
+def main():
+    parser = arguments(__doc__)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    parser.add_argument("--device", choices=["cuda", "cpu"], default=device)
+    parser.add_argument("--trials", type=int, nargs="+", default=[1, 2, 4, 8])
+    parser.add_argument("--pool-strides", type=int, nargs="+", default=[2, 8])
+    parser.add_argument("--paths", nargs="+", choices=PATHS)
+    parser.add_argument("--seconds", type=float, default=4.0)
+    options = parser.parse_args()
+    where = provenance()
+    paths = options.paths or candidates(options.device)
+    figures = measure(options.device, options.trials, options.pool_strides, paths, options.seconds)
+    figures = {"comparisons": comparisons(figures["rows"]), **figures}
+    show(figures["comparisons"])
+    save("gpu", figures, where, options.out)
+
+
+if __name__ == "__main__":
+    main()
