@@ -5,19 +5,22 @@
 
 Prints, per path, thread count, pool stride and micro-batch: views per second of making the views, forward, loss and
 backward; and the share of that time which making the views took. The fastest of the repeats counts, since the machine
-may be busy. Then, by PyTorch's profiler, what the step's time goes to: matrix products, Fourier transforms, copies, and
-everything else (pooling, activations, the optimiser left out).
+may be busy. Then, by PyTorch's profiler, what the step's time goes to: matrix products, Fourier transforms of
+PyTorch's, copies, what is compiled, and everything else (pooling and activations of PyTorch's; the optimiser is left
+out).
 """
 
 import itertools
 from collections import Counter
+from contextlib import contextmanager
 
 import torch
 from common import arguments, fastest, provenance, save
-from torch.profiler import ProfilerActivity, profile
+from torch.profiler import ProfilerActivity, profile, record_function
 
 from ecgtune.config import EncoderConfig, PretextConfig
 from ecgtune.models import PATHS, build_encoder
+from ecgtune.models.compiled import layers
 from ecgtune.pretext import PRETEXT_TASKS
 from ecgtune.training.path import candidates
 
@@ -26,7 +29,24 @@ KINDS = {
     **dict.fromkeys(["mm", "bmm", "addmm", "baddbmm", "mkldnn_convolution", "convolution_backward"], "products"),
     **dict.fromkeys(["_fft_r2c", "_fft_c2r"], "transforms"),
     "copy": "copies",
+    "compiled pieces": "compiled pieces",
 }
+
+
+@contextmanager
+def compiled_pieces_named():
+    """PyTorch's profiler does not see what is compiled."""
+    call = layers.call
+
+    def named(*given):
+        with record_function("compiled pieces"):
+            call(*given)
+
+    layers.call = named
+    try:
+        yield
+    finally:
+        layers.call = call
 
 
 def measure(path, threads, pool_stride, n_windows, seconds, n_times=2560):
@@ -46,7 +66,7 @@ def measure(path, threads, pool_stride, n_windows, seconds, n_times=2560):
     step_seconds = fastest(step, seconds)
     views_seconds = fastest(lambda: task.views(windows, generator), seconds / 4)
     spent = Counter()
-    with profile(activities=[ProfilerActivity.CPU]) as profiled:
+    with compiled_pieces_named(), profile(activities=[ProfilerActivity.CPU]) as profiled:
         for _ in range(3):
             step()
     for each in profiled.key_averages():
