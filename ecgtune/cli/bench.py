@@ -46,13 +46,14 @@ def bench(
         for stride in _STRIDES:
             stderr().print(f"measuring {path} at pool stride {stride}", soft_wrap=True)
             speed = step_speed(stride, path, device=where, threads=threads, seconds=seconds)
-            rows.append({"convolution": path, "pool_stride": stride, **asdict(speed)})
+            share = speed.gflops / peak
+            rows.append({"convolution": path, "pool_stride": stride, **asdict(speed), "share_of_peak": share})
     on_gpu = where.startswith("cuda")
     name = torch.cuda.get_device_name(where) if on_gpu else processor()
     reason = "" if on_gpu else not_compiled()
     if as_json:
         found = {"device": name, "threads": threads, "chosen": chosen, "matmul_peak_gflops": peak, "steps": rows}
-        found["compiled"] = not on_gpu and not reason
+        found |= {"compiled": not on_gpu and not reason, "why_not_compiled": reason}
         stdout().print_json(json.dumps(found))
         return
     table = Table(box=None, pad_edge=False)
@@ -64,11 +65,11 @@ def bench(
             str(row["pool_stride"]),
             f"{row['views_per_second']:.0f}",
             f"{row['gflops']:.0f}",
-            f"{row['gflops'] / peak:.0%}",
+            f"{row['share_of_peak']:.0%}",
             f"{row['share_of_views']:.1%}",
         )
     stdout().print(f"{name}, {threads} thread{'s' if threads > 1 else ''}; matrix product {peak:.0f} GFLOP/s")
     if reason:
-        stdout().print(f"Tiles are computed by PyTorch's operations: {reason}. Compiled they would be faster.")
+        stdout().print(f"Tiles are computed by PyTorch's operations: {reason}.\nCompiled they would be faster.")
     stdout().print()
     stdout().print(table)

@@ -1,8 +1,9 @@
 """Running a planned sweep: Ray executes, the record keeps the truth."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from ecgtune.errors import EcgtuneError, InputError
 from ecgtune.files import storage_errors
@@ -15,7 +16,7 @@ from ecgtune.sweep.plan import Resources, SweepPlan, definition
 from ecgtune.sweep.resuming import require_same
 from ecgtune.sweep.storage import Storage, storage_of
 from ecgtune.sweep.trial import Trial
-from ecgtune.sweep.visible import require_visible, slow_nodes
+from ecgtune.sweep.visible import require_visible, slow_nodes, what_slows
 
 
 @dataclass(frozen=True)
@@ -87,13 +88,14 @@ def _run(
             if gpus and not plan.resources.gpus_per_trial:
                 observer.note(f"the cluster has {gpus} GPUs, and no trial uses one: --gpus-per-trial 1 changes that.")
             require_visible(folder.path.parent, plan.reads)
-            _warn_of_slow(plan, machines, observer)
+        _warn_of_slow(plan, machines, observer)
         # Nothing on disk was touched up to here: the sweep can run.
         content = definition(plan)
         if resume:
             before = folder.read()
             content |= {"created": before["created"], "command": before.get("command", "")}
             content["resumed"] = [*before.get("resumed", []), plan.command]
+            _warn_of_rounding(plan, before, content, observer)
         else:
             _clear(folder)
             storage.clear()
@@ -127,8 +129,20 @@ def _clear(folder: SweepFolder) -> None:
 def _warn_of_slow(plan: SweepPlan, machines: Sequence[Node], observer: SweepObserver) -> None:
     path = getattr(plan.job, "convolution", "")
     if path and plan.resources.device == "cpu":
-        for slow in slow_nodes(path, machines):
+        here = plan.resources.address is None
+        for slow in [f"this machine {each}" for each in what_slows(path)] if here else slow_nodes(path, machines):
             observer.note(f"{slow}.")
+
+
+def _warn_of_rounding(
+    plan: SweepPlan, before: Mapping[str, Any], now: Mapping[str, Any], observer: SweepObserver
+) -> None:
+    from ecgtune.models.convolution import TILED
+
+    was, is_now = (each.get("machine", {}).get("compiled") for each in (before, now))
+    if getattr(plan.job, "convolution", "") in TILED and was is not None and was != is_now:
+        how = {True: "with compiled layers", False: "without compiled layers"}
+        observer.note(f"the trials so far ran {how[was]}, and those to come {how[is_now]}: they differ by rounding.")
 
 
 def _fit(plan: SweepPlan, machines: Sequence[Node]) -> tuple[SweepPlan, int]:

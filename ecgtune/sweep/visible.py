@@ -58,11 +58,14 @@ def require_visible(results: Path, folders: Sequence[Path], machines: Sequence[N
 
 def slow_nodes(path: str, machines: Sequence[Node]) -> list[str]:
     """Which nodes would be slower than others at this way of computing convolutions, each as a sentence."""
-    return sorted(_everywhere(machines, _what_slows, path))
+    return sorted(_everywhere(machines, what_slows, path))
 
 
-def _what_slows(path: str) -> list[str]:
-    """Asked of a node; what can be compiled there, is."""
+def what_slows(path: str) -> list[str]:
+    """What makes this machine slower than others at that way, each as the rest of a sentence.
+
+    What can be compiled here for it, is.
+    """
     from ecgtune.models import compiled
     from ecgtune.models.convolution import BFLOAT16, TILED
     from ecgtune.training.path import has_bf16_units

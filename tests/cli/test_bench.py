@@ -45,6 +45,7 @@ def test_it_tells_why_nothing_is_compiled(reason, run_cli, monkeypatch):
     assert (f"PyTorch's operations: {reason}." in result.stdout) is bool(reason)
     found = json.loads(run_cli("bench", "--seconds", "0.1", "--json", "--convolution", "direct").stdout)
     assert found["compiled"] is not bool(reason)
+    assert found["why_not_compiled"] == reason
 
 
 def test_it_prints_json(run_cli):
@@ -54,6 +55,7 @@ def test_it_prints_json(run_cli):
     for step in found["steps"]:
         assert step["views_per_second"] > 0
         assert 0 < step["share_of_views"] < 1
+        assert step["share_of_peak"] == pytest.approx(step["gflops"] / found["matmul_peak_gflops"])
 
 
 @pytest.mark.parametrize(

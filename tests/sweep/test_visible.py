@@ -84,7 +84,7 @@ def test_the_nodes_of_a_cluster_are_asked(folders, tmp_path):
 def test_nodes_that_would_emulate_bfloat16_are_named(monkeypatch):
     (node,) = nodes()
     for units in (True, False):
-        monkeypatch.setattr(visible, "_what_slows", lambda path, said=[] if units else ["is slow"]: said)
+        monkeypatch.setattr(visible, "what_slows", lambda path, said=[] if units else ["is slow"]: said)
         assert slow_nodes("tiled", [node]) == ([] if units else [f"{node.name} is slow"])
 
 
@@ -103,7 +103,7 @@ def test_nodes_that_would_emulate_bfloat16_are_named(monkeypatch):
 def test_a_node_says_what_makes_it_slower(path, units, reason, said, monkeypatch):
     monkeypatch.setattr("ecgtune.training.path.has_bf16_units", lambda: units)
     monkeypatch.setattr("ecgtune.models.compiled.why_not", lambda dtype: reason)
-    found = visible._what_slows(path)
+    found = visible.what_slows(path)
     assert len(found) == bool(said)
     assert all(re.match(said, each) for each in found)
 
@@ -132,6 +132,28 @@ def test_a_node_that_joins_is_looked_at_and_told_only_if_it_lacks_something(monk
 )
 def test_slow_nodes_are_told_where_it_matters(path, device, told, monkeypatch, listener):
     monkeypatch.setattr(runner, "slow_nodes", lambda asked, machines: [f"{machines[0].name} is slow"] * (asked == path))
-    plan = SimpleNamespace(job=SimpleNamespace(convolution=path), resources=SimpleNamespace(device=device))
-    runner._warn_of_slow(plan, [NODE], listener)
-    assert listener.named("note") == [f"{NODE.name} is slow."] * told
+    monkeypatch.setattr(runner, "what_slows", lambda asked: ["is slow"] * (asked == path))
+    for address, name in (("head:6379", NODE.name), (None, "this machine")):
+        resources = SimpleNamespace(device=device, address=address)
+        runner._warn_of_slow(
+            SimpleNamespace(job=SimpleNamespace(convolution=path), resources=resources), [NODE], listener
+        )
+        assert listener.named("note")[-1:] == [f"{name} is slow."] * told
+
+
+@pytest.mark.parametrize(
+    ("path", "was", "now", "told"),
+    [
+        ("tiled", True, True, 0),
+        ("tiled", None, True, 0),
+        ("tiled", True, False, 1),
+        ("tiled32", False, True, 1),
+        ("fourier", False, True, 0),
+    ],
+)
+def test_a_resumed_sweep_tells_that_layers_are_computed_otherwise(path, was, now, told, listener):
+    before = {"machine": {} if was is None else {"compiled": was}}
+    plan = SimpleNamespace(job=SimpleNamespace(convolution=path))
+    runner._warn_of_rounding(plan, before, {"machine": {"compiled": now}}, listener)
+    assert len(listener.named("note")) == told
+    assert all("they differ by rounding" in note for note in listener.named("note"))

@@ -1,6 +1,7 @@
 """The C of this folder as a library: compiled when first asked for, for the machine at hand, and kept in the cache.
 
-Without a compiler, or with ECGTUNE_COMPILE=0, there is none, and the same is computed by PyTorch's operations.
+Without a compiler, or with ECGTUNE_COMPILE=0 (or no, off, false), there is none, and the same is computed by PyTorch's
+operations.
 """
 
 import ctypes
@@ -22,6 +23,7 @@ from ecgtune.errors import StorageError
 from ecgtune.files import replaced
 
 VARIABLE = "ECGTUNE_COMPILE"
+_OFF = ("0", "no", "off", "false")
 _SOURCES = ("layers.c", "lines.h", "fourier.h", "vectors.h")
 _FLAGS = ("-O3", "-shared", "-fPIC", "-Wno-psabi")
 _DEFINED = {torch.bfloat16: ("-DBFLOAT16",), torch.float32: ()}
@@ -36,8 +38,8 @@ def available(dtype: torch.dtype) -> bool:
 
 def why_not(dtype: torch.dtype) -> str:
     """Why there is no library for maps of that type; empty if there is one."""
-    if os.environ.get(VARIABLE) == "0":
-        return f"{VARIABLE}=0"
+    if (switch := os.environ.get(VARIABLE, "")).lower() in _OFF:
+        return f"{VARIABLE}={switch}"
     if dtype not in _DEFINED:
         return f"not for {dtype}"
     return _loaded(dtype)[1]

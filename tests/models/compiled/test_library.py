@@ -92,9 +92,17 @@ def test_a_compiler_that_takes_for_ever_is_given_up(fresh, monkeypatch):
     assert "timed out" in compiled.why_not(torch.float32)
 
 
-def test_it_can_be_switched_off(monkeypatch):
-    monkeypatch.setenv(compiled.VARIABLE, "0")
-    assert compiled.why_not(torch.float32) == "ECGTUNE_COMPILE=0"
+@pytest.mark.parametrize("switch", ["0", "no", "False"])
+def test_it_can_be_switched_off(switch, monkeypatch):
+    monkeypatch.setenv(compiled.VARIABLE, switch)
+    assert compiled.why_not(torch.float32) == f"ECGTUNE_COMPILE={switch}"
+
+
+@needs_compiler
+@pytest.mark.parametrize("switch", ["", "1", "yes"])
+def test_anything_else_leaves_it_on(switch, monkeypatch):
+    monkeypatch.setenv(compiled.VARIABLE, switch)
+    assert compiled.available(torch.float32)
 
 
 def test_there_is_none_for_double_precision():
