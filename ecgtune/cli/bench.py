@@ -31,7 +31,7 @@ def bench(
 
     from ecgtune.models.convolution import BFLOAT16
     from ecgtune.training.device import resolve_device
-    from ecgtune.training.path import candidates, choose_path, not_compiled, processor
+    from ecgtune.training.path import candidates, choose_path, compiled_without_threads, not_compiled, processor
     from ecgtune.training.speed import matmul_peak, step_speed
 
     where = resolve_device(device)
@@ -71,5 +71,7 @@ def bench(
     stdout().print(f"{name}, {threads} thread{'s' if threads > 1 else ''}; matrix product {peak:.0f} GFLOP/s")
     if reason:
         stdout().print(f"Tiles are computed by PyTorch's operations: {reason}.\nCompiled they would be faster.")
+    elif threads > 1 and not on_gpu and compiled_without_threads():
+        stdout().print("What is compiled uses one thread, since the compiler knows no OpenMP.")
     stdout().print()
     stdout().print(table)

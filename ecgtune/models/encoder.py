@@ -110,7 +110,8 @@ class Encoder(nn.Module):
 
     def _is_compiled(self, x: Tensor) -> bool:
         """Whether layers are computed by what was compiled for this machine; there is no gradient by `x` then."""
-        return self._path in TILED and compiled.takes(x) and compiled.available(TILED[self._path])
+        weight = cast(_Convolution, self.layers[0]).conv.weight
+        return self._path in TILED and compiled.takes(x, weight) and compiled.available(TILED[self._path])
 
     def _compiled(self, x: Tensor, n_layers: int) -> Tensor:
         """Windows [batch, n_times] -> activated maps [batch, n_positions, channels] of the first layers."""
@@ -169,7 +170,7 @@ class _Convolution(nn.Module):
         """Signals [batch, n_times] or maps [batch, n_times, n_in] -> maps [batch, n_positions, n_out]."""
         weight, bias = self.conv.weight.squeeze(2), self.conv.bias
         first = compiled.PLAIN if bias is None else after
-        if maps.ndim == 2:
+        if self.conv.in_channels == 1:
             convolved = compiled.signals_convolved(maps, weight, bias, first, dtype)
         else:
             convolved = compiled.convolved(maps, weight, bias, first)

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 
@@ -35,7 +36,9 @@ def transformed(weight: Tensor, make: Callable[..., Tensor], *how: object) -> Te
     kept = _kept.get()
     if kept is None or weight.is_inference():  # such weights do not tell whether they have changed
         return make(weight, *how)
-    key = weight.data_ptr(), weight.shape, weight.stride(), weight.dtype, make, *how
+    # A form that was made in inference mode cannot be used for training.
+    inference = torch.is_inference_mode_enabled()
+    key = weight.data_ptr(), weight.shape, weight.stride(), weight.dtype, inference, make, *how
     found = kept.get(key)
     if found is None or found.version != weight._version:
         found = kept[key] = _Kept(weight, weight._version, make(weight, *how))

@@ -85,9 +85,18 @@ def candidates(device: str = "cpu") -> tuple[ConvolutionPath, ...]:
     return ("direct", "fourier", "tiled32") if compiled.available(TILED["tiled32"]) else ("direct", "fourier")
 
 
+def compiled_without_threads() -> bool:
+    """Whether layers in tiles are compiled, but use one thread whatever is asked for."""
+    return not not_compiled() and not compiled.has_threads(_type_of_tiles())
+
+
 def not_compiled() -> str:
     """Why layers in tiles are not compiled for this CPU, of the type that suits it; empty if they are."""
-    return compiled.why_not(TILED["tiled" if has_bf16_units() else "tiled32"])
+    return compiled.why_not(_type_of_tiles())
+
+
+def _type_of_tiles() -> torch.dtype:
+    return TILED["tiled" if has_bf16_units() else "tiled32"]
 
 
 def has_bf16_units() -> bool:

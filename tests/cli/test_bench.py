@@ -48,6 +48,14 @@ def test_it_tells_why_nothing_is_compiled(reason, run_cli, monkeypatch):
     assert found["why_not_compiled"] == reason
 
 
+@pytest.mark.parametrize("threads", ["1", "2"])
+def test_it_tells_that_what_is_compiled_uses_one_thread(threads, run_cli, monkeypatch):
+    monkeypatch.setattr("ecgtune.training.path.not_compiled", lambda: "")
+    monkeypatch.setattr("ecgtune.training.path.compiled_without_threads", lambda: True)
+    result = run_cli("bench", "--seconds", "0.1", "--convolution", "direct", "--threads", threads)
+    assert ("knows no OpenMP" in result.stdout) is (threads == "2")
+
+
 def test_it_prints_json(run_cli):
     result = run_cli("bench", "--seconds", "0.1", "--json", "--convolution", "direct")
     found = json.loads(result.stdout)

@@ -13,6 +13,7 @@ from ecgtune.models.window_max import n_windows
 TILE, STEP = 8, 7
 # Views at a time, whose coefficients stay in the cache and which PyTorch multiplies at its best; or these for a thread.
 _TOGETHER, _OF_A_THREAD = 14, 7
+_KERNELS, _CHANNELS = (8, 16, 32), 32
 # As in lines.h.
 _PLAIN, _ACTIVATED, _POOLED, _PEAK = range(4)
 
@@ -70,7 +71,14 @@ class Layer(ctypes.Structure):
 
 
 def layer(n_views: int, n_times: int, channels: int, kernel: int, after: After = PLAIN) -> Layer:
-    """One side of a layer, with as many channels, and PyTorch's number of threads."""
+    """One side of a layer, with as many channels, and PyTorch's number of threads.
+
+    Raises:
+        ValueError: the library knows no such kernels, or not so many channels.
+    """
+    if kernel not in _KERNELS or channels % _CHANNELS or not channels:
+        allowed = f"kernels of {_KERNELS} and multiples of {_CHANNELS} channels"
+        raise ValueError(f"kernels of {kernel} and {channels} channels; allowed are {allowed}")
     step = STEP * kernel
     tiles = TILE * kernel, step, -(-n_times // step)
     what = after.kind, after.stride, after.slope

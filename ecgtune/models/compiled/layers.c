@@ -12,6 +12,14 @@
 #define THREAD 0
 #endif
 
+int has_threads(void) {
+#ifdef _OPENMP
+    return 1;
+#else
+    return 0;
+#endif
+}
+
 /* What follows, with `at` for each view and pair of lines, shared by threads that have their own. */
 #define FOR_LINES(l, ...)                                                                                              \
     _Pragma("omp parallel num_threads(l->n_threads)") {                                                                \
@@ -99,7 +107,9 @@ void after_backward(const layer *l, const real *gradient, const real *out, const
 
 /* A signal between zeros, so that tap k of what comes out at t reads t + k. */
 static float *padded(const layer *l, const float *signals, int64_t view) {
-    float *signal = calloc(n_rows(l) + l->kernel, sizeof(float));
+    const int64_t n = (n_rows(l) + l->kernel) / LANES + 1;
+    float *signal = room(n);
+    memset(signal, 0, n * sizeof(vec));
     memcpy(signal + before(l), signals + view * l->n_times, l->n_times * sizeof(float));
     return signal;
 }
@@ -154,7 +164,7 @@ void peak_backward(const layer *l, const real *maps, const float *taps, const fl
                    real *to_maps, int64_t n_in, float *to_taps) {
     const int64_t n = l->n_times * n_in, n_taps = l->kernel * n_in;
     _Pragma("omp parallel num_threads(l->n_threads)") {
-        float *sums = malloc(n * sizeof(float)), *own = to_taps + THREAD * l->channels * n_taps;
+        float *sums = room(n / LANES), *own = to_taps + THREAD * l->channels * n_taps;
         _Pragma("omp for schedule(static)")
         for (int64_t view = 0; view < l->n_views; view++) {
             memset(sums, 0, n * sizeof(float));

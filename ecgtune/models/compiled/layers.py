@@ -4,8 +4,9 @@ They compute what `ecgtune.models.tiled` does, with fast Fourier transforms in p
 activation and the pooling done while the transformed signal is at hand.
 """
 
-from functools import lru_cache
-from typing import Any
+from collections.abc import Callable
+from functools import lru_cache, wraps
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import Tensor
@@ -16,10 +17,14 @@ from ecgtune.models.kept import transformed
 from ecgtune.models.tiled import kernel_form, kernel_transform
 from ecgtune.models.window_max import SIZE
 
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 
-def takes(x: Tensor) -> bool:
-    """Whether signals are such as these layers take: float32, on the CPU, and without a gradient of their own."""
-    return x.device.type == "cpu" and x.dtype == torch.float32 and not x.requires_grad
+
+def takes(x: Tensor, weight: Tensor) -> bool:
+    """Whether signals and weights are such as these layers take: float32, on the CPU, and no gradient by signals."""
+    return not x.requires_grad and all(
+        each.device.type == "cpu" and each.dtype == torch.float32 for each in (x, weight)
+    )
 
 
 def signals_convolved(x: Tensor, weight: Tensor, bias: Tensor | None, after: After, dtype: torch.dtype) -> Tensor:
@@ -36,8 +41,9 @@ def signals_convolved(x: Tensor, weight: Tensor, bias: Tensor | None, after: Aft
         [view, time, n_out].
 
     Raises:
-        ValueError: a signal holds no window to pool.
+        ValueError: a signal holds no window to pool, or sizes are not such.
     """
+    _require(x.ndim == 2 and weight.shape[1] == 1, x, weight)
     bias = weight.new_zeros(len(weight)) if bias is None else bias
     maps: Tensor = _Signals.apply(x.contiguous(), weight, bias, after, dtype)  # type: ignore[no-untyped-call]
     return maps
@@ -56,8 +62,9 @@ def convolved(x: Tensor, weight: Tensor, bias: Tensor | None, after: After) -> T
         [view, time, n_out], of the type of `x`.
 
     Raises:
-        ValueError: a map holds no window to pool.
+        ValueError: a map holds no window to pool, or sizes are not such.
     """
+    _require(x.ndim == 3 and weight.shape[1] == x.shape[2], x, weight)
     bias = weight.new_zeros(len(weight)) if bias is None else bias
     maps: Tensor = _Maps.apply(x.contiguous(), weight, bias, after)  # type: ignore[no-untyped-call]
     return maps
@@ -73,7 +80,11 @@ def peaks(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
     Returns:
         [view, n_out], float32.
+
+    Raises:
+        ValueError: sizes are not such.
     """
+    _require(x.ndim == 3 and weight.shape[1] == x.shape[2], x, weight)
     maxima: Tensor = _Peaks.apply(x.contiguous(), weight, bias)  # type: ignore[no-untyped-call]
     return maxima
 
@@ -95,23 +106,43 @@ def finished(x: Tensor, after: After) -> Tensor:
     return maps
 
 
+def _require(fits: bool, x: Tensor, weight: Tensor) -> None:
+    if not fits:
+        raise ValueError(f"signals or maps {[*x.shape]} do not go with weights {[*weight.shape]}")
+
+
+def _exactly(function: _Function) -> _Function:
+    """Whatever autocast is on outside, types are those that the library expects."""
+
+    @wraps(function)
+    def exact(*given: Any) -> Any:
+        with torch.autocast("cpu", enabled=False):
+            return function(*given)
+
+    return cast(_Function, exact)
+
+
 class _Signals(torch.autograd.Function):
     @staticmethod
+    @_exactly
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, after: After, dtype: torch.dtype) -> Tensor:
         n_out, _, kernel = weight.shape
-        ctx.layer = layer(len(x), x.shape[1], n_out, kernel, after)
-        out, winners = _room(ctx.layer, after, dtype)
-        call("signal_forward", dtype, ctx.layer, x, weight[:, 0].t().contiguous(), bias.contiguous(), out, winners)
+        outer = layer(len(x), x.shape[1], n_out, kernel, after)
+        out, winners = _room(outer, after, dtype)
+        call("signal_forward", dtype, outer, x, weight[:, 0].t().contiguous(), bias.contiguous(), out, winners)
         ctx.save_for_backward(x, out, winners)
+        ctx.kernel, ctx.after = kernel, after
         return out
 
     @staticmethod
     @once_differentiable
+    @_exactly
     def backward(ctx: Any, gradient: Tensor) -> tuple[None, Tensor, Tensor, None, None]:
         x, out, winners = ctx.saved_tensors
         n_out = out.shape[-1]
-        to_bias, to_taps = torch.empty(len(x), n_out), sums(ctx.layer.kernel, n_out)
-        call("signal_backward", out.dtype, ctx.layer, x, gradient.contiguous(), out, winners, to_bias, to_taps)
+        to_bias, to_taps = torch.empty(len(x), n_out), sums(ctx.kernel, n_out)
+        outer = layer(len(x), x.shape[1], n_out, ctx.kernel, ctx.after)
+        call("signal_backward", out.dtype, outer, x, gradient.contiguous(), out, winners, to_bias, to_taps)
         return None, to_taps.sum(dim=0).t().unsqueeze(1), to_bias.sum(dim=0), None, None
 
 
@@ -119,22 +150,25 @@ class _Maps(torch.autograd.Function):
     """The coefficients of the input are kept for the backward pass, the input itself is not."""
 
     @staticmethod
+    @_exactly
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, after: After) -> Tensor:
         n_out, n_in, kernel = weight.shape
         form, bias = _form(weight, x.dtype), bias.contiguous()
         out, winners = _room(layer(len(x), x.shape[1], n_out, kernel, after), after, x.dtype)
-        kept = []
-        for views in parts(len(x)):
+        kept, taken = [], parts(len(x))
+        for views in taken:
             coefficients, outer = _analysed(x[views], kernel), layer(len(x[views]), x.shape[1], n_out, kernel, after)
             product = torch.bmm(coefficients, form.mT)
             call("forward_out", x.dtype, outer, product, bias, out[views], _of(winners, views))
-            kept.append(coefficients)
+            if any(ctx.needs_input_grad):
+                kept.append(coefficients)
         ctx.save_for_backward(form, out, winners, *kept)
-        ctx.after, ctx.n_times, ctx.sizes = after, x.shape[1], (n_out, n_in, kernel)
+        ctx.parts, ctx.after, ctx.n_times, ctx.sizes = taken, after, x.shape[1], (n_out, n_in, kernel)
         return out
 
     @staticmethod
     @once_differentiable
+    @_exactly
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor, None]:
         form, out, winners, *kept = ctx.saved_tensors
         n_out, n_in, kernel = ctx.sizes
@@ -142,7 +176,7 @@ class _Maps(torch.autograd.Function):
         to_x = out.new_empty(n_views, ctx.n_times, n_in) if ctx.needs_input_grad[0] else None
         to_form = torch.zeros(TILE * kernel, n_out * n_in) if ctx.needs_input_grad[1] else None
         to_bias = torch.empty(n_views, n_out)
-        for views, coefficients in zip(parts(n_views), kept, strict=True):
+        for views, coefficients in zip(ctx.parts, kept, strict=True):
             outer = layer(len(out[views]), ctx.n_times, n_out, kernel, ctx.after)
             inner = layer(len(out[views]), ctx.n_times, n_in, kernel)
             of_gradient = _coefficients(outer, out.dtype)
@@ -160,6 +194,7 @@ class _Maps(torch.autograd.Function):
 
 class _Peaks(torch.autograd.Function):
     @staticmethod
+    @_exactly
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         n_out, _, kernel = weight.shape
         form, bias = _form(weight, x.dtype), bias.contiguous()
@@ -173,6 +208,7 @@ class _Peaks(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
+    @_exactly
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         x, weight, times = ctx.saved_tensors
         n_out, n_in, kernel = weight.shape
@@ -184,20 +220,24 @@ class _Peaks(torch.autograd.Function):
 
 class _Finished(torch.autograd.Function):
     @staticmethod
+    @_exactly
     def forward(ctx: Any, x: Tensor, after: After) -> Tensor:
         n_views, n_times, channels = x.shape
-        ctx.layer = layer(n_views, n_times, channels, SIZE, after)
-        out, winners = _room(ctx.layer, after, x.dtype)
-        call("after_forward", x.dtype, ctx.layer, x, out, winners)
+        whole = layer(n_views, n_times, channels, SIZE, after)
+        out, winners = _room(whole, after, x.dtype)
+        call("after_forward", x.dtype, whole, x, out, winners)
         ctx.save_for_backward(out, winners)
+        ctx.n_times, ctx.after = n_times, after
         return out
 
     @staticmethod
     @once_differentiable
+    @_exactly
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         out, winners = ctx.saved_tensors
-        to_x = out.new_empty(len(out), ctx.layer.n_times, out.shape[-1])
-        call("after_backward", out.dtype, ctx.layer, gradient.contiguous(), out, winners, to_x)
+        to_x = out.new_empty(len(out), ctx.n_times, out.shape[-1])
+        whole = layer(len(out), ctx.n_times, out.shape[-1], SIZE, ctx.after)
+        call("after_backward", out.dtype, whole, gradient.contiguous(), out, winners, to_x)
         return to_x, None
 
 

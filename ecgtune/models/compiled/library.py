@@ -57,6 +57,15 @@ def library(dtype: torch.dtype) -> ctypes.CDLL:
     return found
 
 
+def has_threads(dtype: torch.dtype) -> bool:
+    """Whether the library for maps of that type was compiled with OpenMP.
+
+    Raises:
+        RuntimeError: there is none.
+    """
+    return bool(library(dtype).has_threads())
+
+
 @cache
 def _loaded(dtype: torch.dtype) -> tuple[ctypes.CDLL | None, str]:
     """The library, or why there is none."""
@@ -76,30 +85,43 @@ def _loaded(dtype: torch.dtype) -> tuple[ctypes.CDLL | None, str]:
             said = error.stderr.strip().splitlines() or [f"exit code {error.returncode}"]
             reason = reason or f"{shlex.join(compiler)} failed: {said[0]}"
         except (OSError, subprocess.TimeoutExpired) as error:
-            return None, str(error)
+            reason = reason or str(error)
     return None, reason
 
 
 def _library(command: list[str]) -> ctypes.CDLL:
-    """What that command compiles, kept in the cache."""
-    file = cache_folder() / "compiled" / f"{_key(command)}.so"
-    with suppress(OSError):  # not there, or broken
-        return ctypes.CDLL(str(file))
-    try:
-        with replaced(file) as temporary:
-            _compile(command, temporary)
-        return ctypes.CDLL(str(file))
-    except (StorageError, OSError):  # nothing can be kept there; what is loaded may be removed
-        with tempfile.TemporaryDirectory() as folder:
-            own = Path(folder) / file.name
-            _compile(command, own)
-            return ctypes.CDLL(str(own))
+    """What that command compiles, kept in the cache under a name that says what it is made from, and its checksum."""
+    folder, key = cache_folder() / "compiled", _key(command)
+    with suppress(OSError):
+        for file in folder.glob(f"{key}-*.so"):
+            if _is_ours(folder) and _is_ours(file) and file.stem == f"{key}-{_checksum(file)}":
+                return ctypes.CDLL(str(file))
+    with tempfile.TemporaryDirectory() as temporary:
+        made = Path(temporary) / "layers.so"
+        _compile(command, made)
+        loaded = ctypes.CDLL(str(made))  # and may then be removed
+        with suppress(StorageError, OSError):
+            folder.mkdir(parents=True, exist_ok=True)
+            folder.chmod(0o700)
+            with replaced(folder / f"{key}-{_checksum(made)}.so") as kept:
+                shutil.copyfile(made, kept)
+    return loaded
 
 
 def _compile(command: list[str], to: Path) -> None:
     source = Path(__file__).with_name(_SOURCES[0])
-    subprocess.run([*command, str(source), "-o", str(to), "-lm"], check=True, capture_output=True, text=True,
-                   timeout=_PATIENCE)  # fmt: skip
+    whole = [*command, str(source), "-o", str(to), "-lm"]
+    subprocess.run(whole, check=True, capture_output=True, text=True, errors="replace", timeout=_PATIENCE)
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether nobody else can have written it: what is in a library is run."""
+    found = path.stat()
+    return found.st_uid == os.getuid() and not found.st_mode & 0o022
+
+
+def _checksum(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()[:16]
 
 
 def _key(command: list[str]) -> str:

@@ -7,6 +7,7 @@
 #ifndef LINES_H
 #define LINES_H
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,7 +35,17 @@ INLINE int64_t before(const layer *l) { return (l->kernel - 1) / 2; }
 INLINE int64_t n_rows(const layer *l) { return (l->n_tiles - 1) * l->step + l->size; }
 INLINE vec *line_of(const layer *l, lines at, int half) { return at.rows + half * n_rows(l); }
 
-static vec *new_lines(const layer *l) { return aligned_alloc(sizeof(vec), 2 * n_rows(l) * sizeof(vec)); }
+/* Room for so many vectors. Where there is none there is no way on: PyTorch ends so, too, once memory is promised. */
+static void *room(int64_t n) {
+    void *at = aligned_alloc(sizeof(vec), n * sizeof(vec));
+    if (at == NULL) {
+        fputs("ecgtune: there is not memory enough for a layer\n", stderr);
+        abort();
+    }
+    return at;
+}
+
+static vec *new_lines(const layer *l) { return room(2 * n_rows(l)); }
 
 /* Where in [view, time, channel], of `n` times, the first value of a line lies. */
 INLINE int64_t start(const layer *l, lines at, int half, int64_t n) {
@@ -116,6 +127,9 @@ INLINE vec window_max(const vec *window, ints *winner) {
     return best;
 }
 
+/* Without a slope nothing, which infinity times zero is not. */
+INLINE vec scaled(vec x, float slope) { return slope ? x * slope : (vec){0}; }
+
 /* With the bias [channel] added, unless it is missing. */
 static void write_out(const layer *l, lines at, const float *bias, real *out, uint8_t *winners) {
     const int64_t n = n_out(l);
@@ -130,7 +144,8 @@ static void write_out(const layer *l, lines at, const float *bias, real *out, ui
                 *(bytes *)(winners + first + t * l->channels) = __builtin_convertvector(winner, bytes);
             }
             x += added;
-            store(out + first + t * l->channels, l->after == PLAIN ? x : pick(x > 0, x, x * l->slope));
+            if (l->after != PLAIN) x = pick((x > 0) | (x != x), x, scaled(x, l->slope));
+            store(out + first + t * l->channels, x);
         }
     }
 }
@@ -156,7 +171,7 @@ static void write_peaks(const layer *l, lines at, const float *bias, float *peak
 
 INLINE vec gated(const layer *l, const real *gradient, const real *out) {
     const vec g = load(gradient);
-    return l->after == PLAIN ? g : pick(load(out) > 0, g, g * l->slope);
+    return l->after == PLAIN ? g : pick(load(out) > 0, g, scaled(g, l->slope));
 }
 
 /* Every window's goes to its winner; what windows share is added up before it is written. */

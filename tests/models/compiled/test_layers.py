@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from ecgtune.config import EncoderConfig
 from ecgtune.models import build_encoder, compiled
 from ecgtune.models.compiled import library
+from ecgtune.models.kept import unchanging_weights
 
 pytestmark = pytest.mark.skipif(not compiled.available(torch.float32), reason="this machine has no C compiler")
 SLOPE = 0.2
@@ -14,7 +15,7 @@ SLOPE = 0.2
 CLOSE = 1e-3
 AFTER = [compiled.PLAIN, compiled.activated(SLOPE), *(compiled.pooled(SLOPE, stride) for stride in (1, 2, 3, 8, 11))]
 # Views, samples, channels in and out, kernel; samples are few and many of a tile's seven kernels.
-SHAPES = [(1, 8, 32, 32, 8), (3, 57, 32, 64, 8), (16, 130, 64, 32, 8), (2, 113, 32, 32, 16), (2, 300, 32, 32, 32)]
+SHAPES = [(1, 8, 32, 32, 8), (3, 57, 32, 64, 8), (29, 130, 64, 32, 8), (2, 113, 32, 32, 16), (2, 300, 32, 32, 32)]
 
 
 def padded(x, kernel):
@@ -130,7 +131,7 @@ def test_bfloat16_has_no_more_than_twice_the_error_of_pytorchs_own(shape):
         assert (ours - exact).norm() < 2 * (pytorchs - exact).norm()
 
 
-def everything(threads, after, shape=(17, 130, 64, 32, 8)):
+def everything(threads, after, shape=(40, 130, 64, 32, 8)):
     """What comes out of each kind of layer, and all gradients, with so many threads."""
     x, weight, bias, generator = drawn(shape)
     first = torch.randn(32, 1, 8, generator=generator)
@@ -152,9 +153,82 @@ def test_threads_change_nothing_but_the_order_of_sums(after):
     alone, shared = everything(1, after), everything(3, after)
     assert all(torch.equal(one, other) for one, other in zip(alone[0], shared[0], strict=True))
     for one, other in zip(alone[1], shared[1], strict=True):
-        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-3)
     for one, other in zip(shared[1], everything(3, after)[1], strict=True):
         assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize(("first", "second"), [(1, 4), (4, 1)])
+def test_the_number_of_threads_may_change_before_the_way_back(first, second):
+    x, weight, bias, _ = drawn((40, 130, 32, 32, 8))
+    before = torch.get_num_threads()
+    found = []
+    try:
+        for threads in (second, first):
+            torch.set_num_threads(threads)
+            given = required(x, weight, bias)
+            taps = required(weight[:, :1])
+            maps = compiled.finished(compiled.convolved(*given, AFTER[3]), AFTER[1])
+            signals = compiled.signals_convolved(x[..., 0], *taps, given[2], AFTER[3], torch.float32)
+            total = maps.sum() + compiled.peaks(*given).sum() + signals.sum()
+            torch.set_num_threads(second)
+            found.append(torch.autograd.grad(total, [*given, *taps]))
+    finally:
+        torch.set_num_threads(before)
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
+
+
+def test_autocast_outside_changes_nothing():
+    x, weight, bias, _ = drawn((3, 130, 32, 32, 8))
+    found = []
+    for enabled in (False, True):
+        given = required(x, weight, bias)
+        with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+            maps = compiled.convolved(*given, AFTER[3])
+            found.append([maps, *gradients(maps.sum() + compiled.peaks(*given).sum(), given, None)])
+    for one, other in zip(*found, strict=True):
+        assert torch.equal(one, other)
+
+
+def test_what_lies_otherwise_in_memory_is_the_same():
+    x, weight, bias, generator = drawn((3, 130, 32, 32, 8))
+    outward = torch.randn(3, 32, generator=generator)
+    found = []
+    for turn in (lambda each: each, lambda each: each.mT.contiguous().mT):
+        given = required(turn(x), turn(weight), bias.repeat_interleave(2)[::2])
+        results = [compiled.convolved(*given, AFTER[1]), compiled.finished(given[0], AFTER[3])]
+        results += [compiled.signals_convolved(turn(x[..., 0]), given[1][:, :1], given[2], AFTER[3], torch.float32)]
+        outer = [turn(torch.ones_like(each)) for each in results]
+        peaks = compiled.peaks(*given)
+        found.append([*results, *torch.autograd.grad([*results, peaks], given, [*outer, outward.t().contiguous().t()])])
+    for one, other in zip(*found, strict=True):
+        assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize(
+    ("shape", "weights"),
+    [((2, 60, 40), (32, 40, 8)), ((2, 60, 32), (40, 32, 8)), ((2, 60, 32), (32, 32, 4)), ((2, 60, 32), (32, 64, 8)),
+     ((60, 32), (32, 32, 8))],
+)  # fmt: skip
+def test_other_sizes_are_refused(shape, weights):
+    x, weight, bias = torch.zeros(shape), torch.zeros(weights), torch.zeros(weights[0])
+    for call in (
+        lambda: compiled.convolved(x, weight, bias, compiled.PLAIN),
+        lambda: compiled.peaks(x, weight, bias),
+        lambda: compiled.signals_convolved(x, weight, bias, compiled.PLAIN, torch.float32),
+    ):
+        with pytest.raises(ValueError, match="do not go with|allowed are"):
+            call()
+    with pytest.raises(ValueError, match="allowed are"):
+        compiled.finished(torch.zeros(2, 60, 40), compiled.activated(SLOPE))
+
+
+@pytest.mark.parametrize("slope", [0.0, SLOPE])
+def test_activations_of_what_is_not_finite_are_those_of_pytorch(slope):
+    x = torch.tensor([-torch.inf, -1.0, 0.0, 1.0, torch.inf, torch.nan]).repeat(32, 1).t().unsqueeze(0)
+    expected = F.leaky_relu(x, slope) if slope else F.relu(x)
+    torch.testing.assert_close(compiled.finished(x, compiled.activated(slope)), expected, equal_nan=True)
 
 
 def test_nothing_that_lay_in_memory_before_is_used(monkeypatch):
@@ -247,4 +321,29 @@ def test_signals_that_want_a_gradient_are_left_to_pytorch():
     encoder(windows).sum().backward()
     assert windows.grad is not None
     assert windows.grad.abs().sum() > 0
-    assert not compiled.takes(torch.zeros(2, 300, dtype=torch.float64))
+
+
+def test_other_types_and_devices_are_left_to_pytorch():
+    plain = torch.zeros(2, 300)
+    assert compiled.takes(plain, plain)
+    for other in (plain.double(), plain.to("meta")):
+        assert not compiled.takes(plain, other)
+        assert not compiled.takes(other, plain)
+    encoder = build_encoder(EncoderConfig(), torch.Generator().manual_seed(0), "tiled32").double()
+    assert not encoder._is_compiled(plain)
+
+
+def test_windows_of_one_dimension_too_many_are_refused():
+    encoder = build_encoder(EncoderConfig(), torch.Generator().manual_seed(0), "tiled32")
+    with pytest.raises(ValueError, match="do not go with weights"):
+        encoder(torch.zeros(2, 1, 650))
+
+
+def test_layers_used_for_inference_can_be_trained_within_the_same_block():
+    encoder = build_encoder(EncoderConfig(), torch.Generator().manual_seed(0), "tiled32")
+    windows = torch.randn(2, 300, generator=torch.Generator().manual_seed(1))
+    with unchanging_weights():
+        with torch.inference_mode():
+            encoder(windows)
+        encoder(windows).sum().backward()
+    assert all(parameter.grad is not None for parameter in encoder.parameters())

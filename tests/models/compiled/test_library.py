@@ -51,19 +51,50 @@ def test_a_cache_that_cannot_be_written_stops_nobody(fresh, tmp_path, monkeypatc
     assert compiled.why_not(torch.float32) == ""
 
 
+def kept_in(tmp_path):
+    (file,) = (tmp_path / "cache" / "compiled").glob("*.so")
+    return file
+
+
 @needs_compiler
-def test_what_is_broken_in_the_cache_is_compiled_again(fresh, tmp_path, monkeypatch):
-    monkeypatch.setattr(library, "_key", lambda command: "kept")
-    kept = tmp_path / "cache" / "compiled" / "kept.so"
-    kept.parent.mkdir(parents=True)
-    kept.write_bytes(b"half a file")
+@pytest.mark.parametrize("damage", [lambda file: file[:999], lambda file: file[: len(file) // 2], lambda file: b"",
+                                    lambda file: file[:-9000] + bytes(9000)])  # fmt: skip
+def test_what_is_broken_in_the_cache_is_compiled_again(damage, fresh, tmp_path):
+    assert compiled.available(torch.float32)
+    file = kept_in(tmp_path)
+    content = file.read_bytes()
+    file.unlink()  # it is in use
+    file.write_bytes(damage(content))
+    library._loaded.cache_clear()
     assert compiled.why_not(torch.float32) == ""
-    assert len(fresh) == 1
-    assert kept.stat().st_size > 1000
+    assert len(fresh) == 2
+    assert kept_in(tmp_path).read_bytes() == content
 
 
 @needs_compiler
-def test_a_compiler_without_openmp_will_do(fresh, monkeypatch):
+@pytest.mark.parametrize("of", ["file", "folder"])
+def test_what_others_can_write_is_not_run(of, fresh, tmp_path):
+    assert compiled.available(torch.float32)
+    file = kept_in(tmp_path)
+    assert file.parent.stat().st_mode & 0o777 == 0o700
+    (file if of == "file" else file.parent).chmod(0o777)
+    library._loaded.cache_clear()
+    assert compiled.available(torch.float32)
+    assert len(fresh) == 2
+    assert library._is_ours(kept_in(tmp_path))
+
+
+@needs_compiler
+def test_what_belongs_to_others_is_not_run(fresh, monkeypatch):
+    assert compiled.available(torch.float32)
+    library._loaded.cache_clear()
+    monkeypatch.setattr(library.os, "getuid", lambda: 12345)
+    assert compiled.available(torch.float32)
+    assert len(fresh) == 2
+
+
+@needs_compiler
+def test_a_compiler_without_openmp_will_do(fresh, tmp_path, monkeypatch):
     run = subprocess.run
 
     def refuse(command, **options):
@@ -71,13 +102,35 @@ def test_a_compiler_without_openmp_will_do(fresh, monkeypatch):
             raise subprocess.CalledProcessError(1, command, stderr="no OpenMP")
         return run(command, **options)
 
+    assert compiled.has_threads(torch.float32)
+    kept_in(tmp_path).unlink()
+    library._loaded.cache_clear()
     monkeypatch.setattr(subprocess, "run", refuse)
+    assert compiled.why_not(torch.float32) == ""
+    assert not compiled.has_threads(torch.float32)
+
+
+@needs_compiler
+def test_what_does_not_load_is_tried_without_openmp(fresh, monkeypatch):
+    load = library._library
+
+    def refuse(command):
+        if "-fopenmp" in command:
+            raise OSError("libomp.so: cannot open shared object file")
+        return load(command)
+
+    monkeypatch.setattr(library, "_library", refuse)
     assert compiled.why_not(torch.float32) == ""
 
 
 @pytest.mark.parametrize(
     ("compiler", "said"),
-    [("no-such-compiler", "no C compiler 'no-such-compiler'"), ("false", "false failed: exit code 1"), ("'", "CC")],
+    [
+        ("no-such-compiler", "no C compiler 'no-such-compiler'"),
+        ("false", "false failed: exit code 1"),
+        ("'", "CC"),
+        (r"sh -c 'printf \\377 >&2; exit 3'", "failed: \ufffd"),
+    ],
 )
 def test_why_there_is_none_is_said(compiler, said, fresh, monkeypatch):
     monkeypatch.setenv("CC", compiler)
