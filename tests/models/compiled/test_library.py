@@ -33,6 +33,7 @@ def test_it_is_compiled_once_per_type_and_kept(fresh, tmp_path):
     assert len([*(tmp_path / "cache" / "compiled").iterdir()]) == 2
 
 
+@pytest.mark.slow
 @needs_compiler
 def test_another_compiler_or_processor_is_compiled_for_anew(fresh, monkeypatch):
     assert compiled.available(torch.float32)
@@ -56,6 +57,7 @@ def kept_in(tmp_path):
     return file
 
 
+@pytest.mark.slow
 @needs_compiler
 @pytest.mark.parametrize("damage", [lambda file: file[:999], lambda file: file[: len(file) // 2], lambda file: b"",
                                     lambda file: file[:-9000] + bytes(9000)])  # fmt: skip
@@ -71,6 +73,7 @@ def test_what_is_broken_in_the_cache_is_compiled_again(damage, fresh, tmp_path):
     assert kept_in(tmp_path).read_bytes() == content
 
 
+@pytest.mark.slow
 @needs_compiler
 @pytest.mark.parametrize("of", ["file", "folder"])
 def test_what_others_can_write_is_not_run(of, fresh, tmp_path):
@@ -93,6 +96,7 @@ def test_what_belongs_to_others_is_not_run(fresh, monkeypatch):
     assert len(fresh) == 2
 
 
+@pytest.mark.slow
 @needs_compiler
 def test_a_compiler_without_openmp_will_do(fresh, tmp_path, monkeypatch):
     run = subprocess.run
