@@ -10,22 +10,15 @@ from optuna.trial import FrozenTrial, TrialState
 
 from ecgtune.config import Scalar
 from ecgtune.space import Categorical, Float, Int, Parameter, SearchSpace, is_active
+from ecgtune.sweep.cma import CmaSampler
 from ecgtune.sweep.gp import GpSampler
 from ecgtune.sweep.seen import SeenStudy
-
-
-def _cma(seed: int, space: SearchSpace) -> BaseSampler:
-    # Half a second to import, for nothing if it is not wanted.
-    from ecgtune.sweep.cma import CmaSampler
-
-    return CmaSampler(seed, numeric_distributions(space))
-
 
 SEARCHERS: Mapping[str, Callable[[int, SearchSpace], BaseSampler] | None] = {
     # `group` lets the multivariate model treat each branch of a conditional space as a space of its own.
     "tpe": lambda seed, _space: TPESampler(seed=seed, multivariate=True, group=True, constant_liar=True),
     "gp": GpSampler,
-    "cmaes": _cma,
+    "cmaes": lambda seed, space: CmaSampler(seed, numeric_distributions(space)),
     "random": lambda seed, _space: RandomSampler(seed=seed),
     "grid": None,
 }
