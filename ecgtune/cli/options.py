@@ -6,6 +6,7 @@ from typing import Annotated, TypeAlias
 import typer
 
 from ecgtune.errors import InputError
+from ecgtune.uri import is_uri
 
 
 def _results(given: str | Path) -> Path:
@@ -21,7 +22,9 @@ def _data(given: str | Path) -> Path:
     """A data-set folder, or what was downloaded where it lies at a URI."""
     if isinstance(given, Path):
         return given
-    from ecgtune.data.remote_data import data_place
+    if not is_uri(given):
+        return Path(given)
+    from ecgtune.data.remote_data import data_place  # with pandas, before which a sweep starts Ray
 
     return data_place(given)
 

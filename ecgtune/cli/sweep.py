@@ -1,6 +1,7 @@
 """`ecgtune sweep`: search the configurations of one stage."""
 
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -40,12 +41,17 @@ def pretext(
     folder = new_folder("pretext", common)
 
     def plan() -> "SweepPlan":
-        from ecgtune.data.generated import generated_dreamer
         from ecgtune.sweep.planning import plan_pretext
 
-        return plan_pretext(folder, space, data or [generated_dreamer()], common.resources())
+        return plan_pretext(folder, space, data or [_generated()], common.resources())
 
     begin(plan, space, common)
+
+
+def _generated() -> Path:
+    from ecgtune.data.generated import generated_dreamer
+
+    return generated_dreamer()
 
 
 @app.command()

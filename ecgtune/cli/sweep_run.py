@@ -13,8 +13,9 @@ import typer
 
 from ecgtune.cli.console import show_error, stderr, stdout
 from ecgtune.cli.sweep_options import SweepOptions
-from ecgtune.config import Scalar, Stage
+from ecgtune.config import CONVOLUTION_VARIABLE, Scalar, Stage
 from ecgtune.errors import EcgtuneError, InputError
+from ecgtune.imports import without_collection
 
 if TYPE_CHECKING:
     from ecgtune.space import SearchSpace
@@ -103,16 +104,15 @@ def _run(make_plan: "Callable[[], SweepPlan]", asked: SweepOptions) -> None:
     from ecgtune.cli.progress import SweepProgress
     from ecgtune.uri import below, uri_of
 
+    progress = SweepProgress(stderr())
     session = _session(asked)
+    progress.note(_what_comes_first(asked, session))
     try:
-        plan = replace(make_plan(), command=shlex.join(["ecgtune", *sys.argv[1:]]))
-        from ecgtune.sweep.runner import run_sweep
+        _load()
+        with progress:
+            plan = replace(make_plan(), command=shlex.join(["ecgtune", *sys.argv[1:]]))
+            from ecgtune.sweep.runner import run_sweep
 
-        with SweepProgress(stderr()) as progress:
-            where = (
-                "starting Ray on this machine" if asked.address is None else f"joining the cluster at {asked.address}"
-            )
-            progress.note(f"{where}; the first trial takes some seconds to begin, on a busy machine up to a minute.")
             outcome = run_sweep(plan, progress, overwrite=asked.overwrite, resume=asked.resume, session=session)
     except EcgtuneError as error:
         # Told now: to stop Ray in the middle of its start takes a moment.
@@ -144,14 +144,36 @@ def _to_go_on(words: Sequence[str], name: str, asked: SweepOptions) -> list[str]
 
 def _session(asked: SweepOptions) -> "RaySession | None":
     """Ray, starting in the background; None where planning will measure this machine first, and alone."""
-    from ecgtune.data.cache import cache_folder
-
     if asked.address is not None:
         from ecgtune.sweep.knock import knock
 
         knock(asked.address)  # Before planning, which may take a while.
-    if not (cache_folder() / "convolution.json").is_file():
+    if _will_measure(asked):
         return None
-    from ecgtune.sweep.engine import RaySession
+    with without_collection():
+        from ecgtune.sweep.engine import RaySession
 
-    return RaySession(asked.address, workers=asked.max_concurrent)
+        return RaySession(asked.address, workers=asked.max_concurrent)
+
+
+def _will_measure(asked: SweepOptions) -> bool:
+    from ecgtune.data.cache import cache_folder
+
+    way = asked.convolution or os.environ.get(CONVOLUTION_VARIABLE) or "auto"
+    return way == "auto" and not asked.resume and not (cache_folder() / "convolution.json").is_file()
+
+
+def _what_comes_first(asked: SweepOptions, session: "RaySession | None") -> str:
+    where = "starting Ray on this machine" if asked.address is None else f"joining the cluster at {asked.address}"
+    trial = "the first trial takes some seconds to begin, on a busy machine up to a minute."
+    if session is None:
+        return f"the first sweep here: some seconds to measure how convolutions are fastest, then {where}; {trial}"
+    return f"{where}; {trial}"
+
+
+def _load() -> None:
+    """Import what planning and running need at once, and without looking for garbage; meanwhile Ray starts."""
+    with without_collection():
+        import ecgtune.sweep.drive
+        import ecgtune.sweep.planning
+        import ecgtune.sweep.runner  # noqa: F401

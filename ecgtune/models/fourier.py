@@ -10,7 +10,6 @@ from functools import lru_cache
 from typing import Any
 
 import torch
-from scipy.fft import next_fast_len
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
@@ -47,6 +46,8 @@ class _FourierConvolution(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        from scipy.fft import next_fast_len  # a fifth of a second, which other paths need not wait
+
         n_out, n_in, kernel = weight.shape
         n_times = x.shape[-1]
         # The signal lies between zeros, so that what wraps round at the ends is zero.

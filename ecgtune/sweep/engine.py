@@ -2,14 +2,17 @@
 
 import logging
 import os
+import sys
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import joblib
 
 from ecgtune.errors import InputError
 from ecgtune.sweep.knock import knock
+from ecgtune.sweep.local_node import lean_node
 
 # Read by Ray when it is imported or when a run begins, so they are set before either.
 _SETTINGS = {
@@ -24,11 +27,16 @@ _SETTINGS = {
     "TUNE_GLOBAL_CHECKPOINT_S": "3600",
     # Seconds that a worker has to finish what it is at, once the sweep is told to stop.
     "TUNE_FORCE_TRIAL_CLEANUP_S": "3",
+    # Milliseconds after which a local worker counts as idle and may be ended. Ray's one second passes while a worker
+    # still loads, and its trial then waits for another one.
+    "RAY_idle_worker_killing_time_threshold_ms": "600000",
 }
 
 
 # Trials share their data through memory-mapped files, so the object store holds next to nothing.
 OBJECT_STORE_BYTES = 200 * 2**20
+# Seconds after which a thread that computes lets another one have its turn, while Ray starts.
+_TURN = 1e-4
 
 
 class RaySession:
@@ -49,7 +57,7 @@ class RaySession:
             os.environ.setdefault(name, value)
         if 2 * (workers or self._cpus) >= self._cpus:
             # Ray starts an idle worker for each CPU. Where most will be used, they load what a trial needs at once.
-            os.environ.setdefault("RAY_preload_python_modules", "ecgtune.sweep.trainable")
+            os.environ.setdefault("RAY_preload_python_modules", "ecgtune.sweep.preload")
         import ray
 
         for name in ("ray", "ray.tune", "ray.data", "ray.train"):
@@ -88,24 +96,33 @@ class RaySession:
         import ray
 
         try:
-            if self._address is not None:
-                knock(self._address)
             _mute_node_messages()
-            ray.init(
-                address=self._address or "local",
-                num_cpus=None if self._address else self._cpus,
-                include_dashboard=None if self._address else False,
-                object_store_memory=None if self._address else OBJECT_STORE_BYTES,
-                log_to_driver=False,
-                logging_level=logging.CRITICAL,
-            )
             if self._address is None:
-                _end_log_monitor()
+                with lean_node(), _quick_turns():
+                    self._init("local", cpus=self._cpus, dashboard=False, store=OBJECT_STORE_BYTES)
+            else:
+                knock(self._address)
+                self._init(self._address)
         except Exception as error:
             self._error = error
         self._up.set()
         self._over.wait()
         ray.shutdown()
+
+    @staticmethod
+    def _init(
+        address: str, *, cpus: int | None = None, dashboard: bool | None = None, store: int | None = None
+    ) -> None:
+        import ray
+
+        ray.init(
+            address=address,
+            num_cpus=cpus,
+            include_dashboard=dashboard,
+            object_store_memory=store,
+            log_to_driver=False,
+            logging_level=logging.CRITICAL,
+        )
 
     def _refuse(self, error: Exception) -> None:
         if self._address is None or not isinstance(error, (OSError, ValueError, RuntimeError)):
@@ -129,14 +146,15 @@ def _mute_node_messages() -> None:
         worker.print_to_stdstream = lambda *_args, **_kwargs: None
 
 
-def _end_log_monitor() -> None:
-    """End the process that reads all logs again and again for a driver that wants none: 0.7 % of a core, and 90 MB."""
-    import ray
-
-    node: Any = ray._private.worker._global_node
-    # Nothing that a sweep needs: where Ray has changed, the process stays.
-    with suppress(Exception):
-        node.kill_log_monitor(check_alive=False)
+@contextmanager
+def _quick_turns() -> Iterator[None]:
+    """Let threads take turns more often: the main one imports, and would let the one that starts Ray wait each time."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(_TURN)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(usual)
 
 
 def node_died() -> bool:

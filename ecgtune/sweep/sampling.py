@@ -10,15 +10,27 @@ from optuna.trial import FrozenTrial, TrialState
 
 from ecgtune.config import Scalar
 from ecgtune.space import Categorical, Float, Int, Parameter, SearchSpace, is_active
-from ecgtune.sweep.cma import CmaSampler
-from ecgtune.sweep.gp import GpSampler
 from ecgtune.sweep.seen import SeenStudy
+
+
+# The two that are seldom wanted are imported when they are: half a second each.
+def _gp(seed: int, space: SearchSpace) -> BaseSampler:
+    from ecgtune.sweep.gp import GpSampler
+
+    return GpSampler(seed, space)
+
+
+def _cma(seed: int, space: SearchSpace) -> BaseSampler:
+    from ecgtune.sweep.cma import CmaSampler
+
+    return CmaSampler(seed, numeric_distributions(space))
+
 
 SEARCHERS: Mapping[str, Callable[[int, SearchSpace], BaseSampler] | None] = {
     # `group` lets the multivariate model treat each branch of a conditional space as a space of its own.
     "tpe": lambda seed, _space: TPESampler(seed=seed, multivariate=True, group=True, constant_liar=True),
-    "gp": GpSampler,
-    "cmaes": lambda seed, space: CmaSampler(seed, numeric_distributions(space)),
+    "gp": _gp,
+    "cmaes": _cma,
     "random": lambda seed, _space: RandomSampler(seed=seed),
     "grid": None,
 }

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import bdtr, bdtrc
 
 from ecgtune.training.result import EpochResult
 
@@ -99,6 +98,8 @@ def explained_by_chance(confusion: NDArray[np.int64]) -> bool:
     Guessing: with a probability above `SIGNIFICANCE`. The other: with one below it, so that few predictions, which
     say nothing for or against, are no symptom. For balanced classes, as the pretext task has them.
     """
+    from scipy.special import bdtr, bdtrc  # a tenth of a second, which no trial need wait for to begin
+
     n, right, n_classes = int(confusion.sum()), int(np.trace(confusion)), len(confusion)
     by_guessing = right == 0 or float(bdtrc(right - 1, n, 1.0 / n_classes)) > SIGNIFICANCE
     return by_guessing and float(bdtr(right, n, 2.0 / n_classes)) < SIGNIFICANCE

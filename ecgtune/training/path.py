@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeAlias, get_args
 
 import torch
 
-from ecgtune.config import EncoderConfig
+from ecgtune.config import CONVOLUTION_VARIABLE, EncoderConfig
 from ecgtune.data.cache import cache_folder
 from ecgtune.errors import InputError, StorageError
 from ecgtune.files import write_json
@@ -20,7 +20,6 @@ from ecgtune.models import PATHS, ConvolutionPath, Encoder, build_encoder, compi
 from ecgtune.models.convolution import TILED
 
 PathChoice: TypeAlias = Literal["auto", "direct", "fourier", "bf16", "tiled", "tiled32"]
-VARIABLE = "ECGTUNE_CONVOLUTION"
 # Windows of the shape that training sees would take too long to measure; a quarter of their length shows the same.
 _VIEWS, _TIMES = 28, 640
 _TURNS = 3
@@ -40,8 +39,8 @@ def choose_path(wanted: str | None, device: str, *, cache: Path | None = None) -
     Raises:
         InputError: there is no such path.
     """
-    origin = VARIABLE if wanted is None else "--convolution"
-    choice = (os.environ.get(VARIABLE) or "auto") if wanted is None else wanted
+    origin = CONVOLUTION_VARIABLE if wanted is None else "--convolution"
+    choice = (os.environ.get(CONVOLUTION_VARIABLE) or "auto") if wanted is None else wanted
     for path in PATHS:
         if choice == path:
             return path

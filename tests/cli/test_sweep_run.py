@@ -42,8 +42,44 @@ def test_an_interrupted_sweep_says_how_to_go_on(run_cli, tmp_path, monkeypatch, 
     first, *rest = result.stderr.splitlines()
     name = result.stdout.strip().rpartition("/")[2]
     assert result.exit_code == 130
-    assert first.startswith("starting Ray on this machine; the first trial takes some seconds")
+    assert first.startswith("the first sweep here: some seconds to measure how convolutions are fastest, then starting")
     assert "\n".join(rest) == last.format(name)
+
+
+@pytest.mark.parametrize(
+    ("words", "variable", "measured", "waits"),
+    [
+        ([], "", False, True),
+        ([], "fourier", False, False),
+        (["--convolution", "direct"], "", False, False),
+        (["--convolution", "auto"], "fourier", False, True),
+        ([], "", True, False),
+    ],
+)
+def test_ray_starts_at_once_unless_this_machine_is_measured_first(
+    run_cli, tmp_path, monkeypatch, words, variable, measured, waits
+):
+    """Two processes that compute would disturb a measurement."""
+    monkeypatch.setenv("ECGTUNE_CONVOLUTION", variable)
+    monkeypatch.setenv("ECGTUNE_CACHE", str(tmp_path / "cache"))
+    if measured:
+        (tmp_path / "cache").mkdir()
+        (tmp_path / "cache" / "convolution.json").write_text("{}")
+    seen = []
+    monkeypatch.setattr("ecgtune.sweep.engine.RaySession", lambda *_, **__: SimpleNamespace(close=lambda: None))
+    monkeypatch.setattr("ecgtune.sweep.planning.plan_pretext", lambda folder, *_: plan(folder))
+    monkeypatch.setattr(
+        "ecgtune.sweep.runner.run_sweep",
+        lambda plan, *_, session, **__: (
+            seen.append(session is None) or SimpleNamespace(folder=plan.folder, interrupted=False)
+        ),
+    )
+    words = ["sweep", "pretext", "--space", "smoke", "--data", tmp_path, "--results", tmp_path / "results", *words]
+    result = run_cli(*words)
+    assert result.exit_code == 0, result.stderr
+    assert seen == [waits]
+    assert ("to measure how convolutions are fastest" in result.stderr) == waits
+    assert "starting Ray on this machine; the first trial takes some seconds" in result.stderr
 
 
 def plan(folder):

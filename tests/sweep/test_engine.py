@@ -32,17 +32,6 @@ def run(code):
     return ran.stdout.split()
 
 
-def test_a_local_cluster_has_no_process_that_reads_logs_for_nobody():
-    kinds = run("""
-from ecgtune.sweep.engine import RaySession
-with RaySession(None, 1):
-    import ray
-    print(*ray._private.worker._global_node.all_processes)
-""")
-    assert "raylet" in kinds
-    assert "log_monitor" not in kinds
-
-
 def test_an_address_where_nobody_listens_is_told_soon():
     said = run("""
 from ecgtune.errors import InputError
@@ -84,7 +73,8 @@ with RaySession(None, 1):
     class Trainable:
         def loaded(self):
             import sys
-            return "ecgtune.sweep.trainable" in sys.modules
+            import gc
+            return "ecgtune.sweep.trainable" in sys.modules and gc.isenabled() and gc.get_freeze_count() > 100_000
     actor = _ActorClassCache().get(Trainable).remote()
     print(ray.get(actor.loaded.remote()))
 """)
