@@ -1,6 +1,6 @@
 """The emotion stage as a sweep's job."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -80,7 +80,7 @@ class EmotionJob:
         config = configure(EmotionConfig, parameters, where="trial")
         save_emotion(folder, config, data, result, seed=self.seed, sweep=origin)
 
-    def figures(self) -> "Mapping[str, Figure]":
+    def figures(self) -> "Mapping[str, Callable[[], Figure]]":
         """None."""
         return {}
 

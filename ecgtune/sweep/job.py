@@ -3,7 +3,7 @@
 The data travel as paths. A worker opens them once, memory-mapped, and keeps them for the trials that follow.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -46,6 +46,6 @@ class Job(Protocol):
         """Write the epoch's model; `origin` names the sweep and the trial."""
         ...
 
-    def figures(self) -> "Mapping[str, Figure]":
-        """Pictures to show before the first trial ends, under their TensorBoard tags."""
+    def figures(self) -> "Mapping[str, Callable[[], Figure]]":
+        """What draws pictures to show before the first trial ends, under their TensorBoard tags."""
         ...

@@ -2,14 +2,20 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ecgtune.remote import RemoteError
 from ecgtune.sweep.folder import SweepFolder
 from ecgtune.sweep.promote import ModelMissingError, promote, promoted
 from ecgtune.sweep.tensorboard import SweepBoard
 from ecgtune.sweep.trial import Mode, better
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
@@ -70,7 +76,11 @@ class Leader:
             return
         self._promoted = self.winner
         if self._confusion is not None:
-            from ecgtune.report.plots import confusion_figure  # matplotlib, which no sweep needs before
-
             counts = np.array(self._confusion, dtype=np.int64)
-            self._board.figure("confusion/best trial", confusion_figure(counts, self._classes), self.winner.epoch)
+            self._board.figure("confusion/best trial", partial(_drawn, counts, self._classes), self.winner.epoch)
+
+
+def _drawn(counts: NDArray[np.int64], classes: tuple[str, ...]) -> "Figure":
+    from ecgtune.report.plots import confusion_figure  # matplotlib, which no sweep needs before
+
+    return confusion_figure(counts, classes)

@@ -58,8 +58,8 @@ def open_sweep(plan: SweepPlan, observer: SweepObserver, concurrency: int, stora
     finished = record.restore()
     if finished:
         observer.note(f"{len(finished)} of {settings.num_samples} trials are finished already, and stay so.")
-    for tag, figure in plan.job.figures().items():
-        board.figure(tag, figure)
+    for tag, draw in plan.job.figures().items():
+        board.figure(tag, draw)
     observer.sweep_started(
         name=folder.name,
         folder=folder.path,

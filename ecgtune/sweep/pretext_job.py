@@ -1,6 +1,6 @@
 """The pretext stage as a sweep's job."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -83,14 +83,17 @@ class PretextJob:
         config = configure(PretextConfig, parameters, where="trial")
         save_pretext(folder, config, pool, split, result, seed=self.seed, sweep=origin)
 
-    def figures(self) -> "Mapping[str, Figure]":
+    def figures(self) -> "Mapping[str, Callable[[], Figure]]":
         """The views of one training window under the default parameters."""
+        return {"views/one training window": self._views}
+
+    def _views(self) -> "Figure":
         from ecgtune.report.plots import views_figure  # matplotlib, which no worker needs
 
         pool, split = open_pretext(self)
         window = torch.from_numpy(pool.take(split.train[:1]))
         views = make_views(window, torch.Generator().manual_seed(self.seed), PretextConfig().transforms)[:, 0]
-        return {"views/one training window": views_figure(views.numpy(), TRANSFORMS, pool.datasets[0].sfreq)}
+        return views_figure(views.numpy(), TRANSFORMS, pool.datasets[0].sfreq)
 
 
 @cache

@@ -4,7 +4,8 @@ Hyper-parameters are written when a trial starts, so that the HParams page is co
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +38,11 @@ class SweepBoard:
         self._folder = folder
         self._varying = tuple(parameter.name for parameter in parameters)
         self._trials: dict[str, SummaryWriter] = {}
+        # Workers wait while the driver draws, so a thread of its own does it, and the first trial's start comes first.
+        self._artist = ThreadPoolExecutor(max_workers=1, thread_name_prefix="figures")
+        self._waiting: list[tuple[str, Callable[[], Figure], int]] = []
+        self._drawn: list[Future[None]] = []
+        self._begun = False
         with storage_errors(folder):
             self._sweep = SummaryWriter(str(folder / "sweep"))
             columns = [api.HParam(parameter.name, _domain(parameter)) for parameter in parameters]
@@ -52,6 +58,8 @@ class SweepBoard:
             drawn = {name: parameters[name] for name in self._varying if name in parameters}
             _add(writer, api.hparams_pb(drawn, trial_id=f"{self._folder.parent.name}/{trial_id}"))
             writer.flush()
+        self._begun = True
+        self._have_drawn()
 
     def epochs(self, trial_id: str, epochs: Sequence[EpochReport]) -> None:
         """The scalars of some epochs, each epoch as one event."""
@@ -70,18 +78,38 @@ class SweepBoard:
             _add(writer, _end(status))
             writer.close()
 
-    def figure(self, tag: str, figure: "Figure", step: int = 0) -> None:
-        """A picture that concerns the whole sweep."""
-        with storage_errors(self._folder):
-            self._sweep.add_figure(tag, figure, step, close=False)
-            self._sweep.flush()
+    def figure(self, tag: str, make: "Callable[[], Figure]", step: int = 0) -> None:
+        """Have a picture that concerns the whole sweep drawn, once a trial has started.
+
+        Args:
+            tag: under which it is shown.
+            make: draws it; is called in another thread.
+            step: the epoch that it shows.
+        """
+        self._waiting.append((tag, make, step))
+        if self._begun:
+            self._have_drawn()
 
     def close(self) -> None:
-        """Close every file."""
+        """Close every file, once the pictures are drawn."""
+        self._artist.shutdown(wait=True)
         with storage_errors(self._folder):
             for writer in [*self._trials.values(), self._sweep]:
                 writer.close()
             self._trials.clear()
+        for each in self._drawn:
+            each.result()
+
+    def _have_drawn(self) -> None:
+        """Hand over what waits to be drawn."""
+        self._drawn += [self._artist.submit(self._draw, *each) for each in self._waiting]
+        self._waiting.clear()
+
+    def _draw(self, tag: str, make: "Callable[[], Figure]", step: int) -> None:
+        figure = make()
+        with storage_errors(self._folder):
+            self._sweep.add_figure(tag, figure, step, close=False)
+            self._sweep.flush()
 
 
 def _end(status: int) -> Summary:
