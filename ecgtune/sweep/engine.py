@@ -29,7 +29,7 @@ _SETTINGS = {
     "TUNE_FORCE_TRIAL_CLEANUP_S": "3",
     # Milliseconds after which a local worker counts as idle and may be ended. Ray's one second passes while a worker
     # still loads, and its trial then waits for another one.
-    "RAY_idle_worker_killing_time_threshold_ms": "600000",
+    "RAY_idle_worker_killing_time_threshold_ms": "60000",
 }
 
 

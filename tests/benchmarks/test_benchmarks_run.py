@@ -183,6 +183,17 @@ def test_harness():
 
 @pytest.mark.slow
 @pytest.mark.ray
+def test_first_trial(tiny, tmp_path):
+    module = importlib.import_module("first_trial")
+    found = module.benchmark(tmp_path, tiny(tmp_path / "data", 200, 10).folder, 1)
+    (run,) = found["runs"]
+    for side in ("ours", "baseline"):
+        assert 0 < run[f"{side}_s"] < run[f"{side}_command_s"]
+    assert [row["baseline"] for row in found["comparisons"]] == [run["baseline_s"], run["baseline_command_s"]]
+
+
+@pytest.mark.slow
+@pytest.mark.ray
 def test_emotion_sweep(tmp_path):
     module, generated = importlib.import_module("emotion_sweep"), importlib.import_module("generated")
     data = generated.generated_dataset(tmp_path / "small", 40, 10).folder

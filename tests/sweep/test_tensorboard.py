@@ -1,0 +1,68 @@
+"""Pictures of a sweep: drawn beside it, and only once it trains."""
+
+import threading
+
+import pytest
+from matplotlib.figure import Figure
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from ecgtune.errors import StorageError
+from ecgtune.sweep.tensorboard import SweepBoard
+
+
+class Artist:
+    """Draws, and remembers in which threads."""
+
+    def __init__(self):
+        self.threads = []
+        self.may_draw = threading.Event()
+
+    def __call__(self):
+        self.may_draw.wait(10)
+        self.threads.append(threading.current_thread())
+        return Figure()
+
+
+@pytest.fixture
+def board(tmp_path):
+    return SweepBoard(tmp_path, [], ["val_loss"])
+
+
+def pictures(folder):
+    events = EventAccumulator(str(folder / "sweep"))
+    events.Reload()
+    return {tag: [each.step for each in events.Images(tag)] for tag in events.Tags()["images"]}
+
+
+def test_no_picture_keeps_the_first_trial_from_starting_or_the_driver_waiting(board, tmp_path):
+    first, second = Artist(), Artist()
+    board.figure("views", first)
+    assert board.start("00000", {}) is None
+    assert board.figure("confusion", second, 3) is None
+    assert not first.threads
+    first.may_draw.set()
+    second.may_draw.set()
+    board.close()
+    assert len(first.threads) == len(second.threads) == 1
+    assert threading.current_thread() not in first.threads + second.threads
+    assert pictures(tmp_path) == {"views": [0], "confusion": [3]}
+
+
+def test_a_sweep_that_never_trained_ends_without_pictures(board, tmp_path):
+    artist = Artist()
+    artist.may_draw.set()
+    board.figure("views", artist)
+    board.close()
+    assert not artist.threads
+    assert pictures(tmp_path) == {}
+
+
+def test_a_disk_that_refuses_a_picture_is_told_of_at_the_end(board, monkeypatch):
+    def refuse(*_args, **_kwargs):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(board._sweep, "add_figure", refuse)
+    board.start("00000", {})
+    board.figure("views", Figure)
+    with pytest.raises(StorageError, match="No space left"):
+        board.close()
