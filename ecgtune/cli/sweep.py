@@ -1,5 +1,6 @@
 """`ecgtune sweep`: search the configurations of one stage."""
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -38,6 +39,7 @@ def pretext(
         go_on("pretext", common, partial(typed, "pretext", common, {"hold_out": hold_out}, {}, data or []))
         return
     space = common.searched("pretext", hold_out=hold_out)
+    _require_datasets(data or [])
     folder = new_folder("pretext", common)
 
     def plan() -> "SweepPlan":
@@ -46,6 +48,15 @@ def pretext(
         return plan_pretext(folder, space, data or [_generated()], common.resources())
 
     begin(plan, space, common)
+
+
+def _require_datasets(folders: Sequence[Path]) -> None:
+    """Tell of a folder that holds no data set before Ray starts."""
+    for folder in folders:
+        if not (folder / "dataset.json").is_file():
+            from ecgtune.data.store import load_dataset
+
+            load_dataset(folder)  # tells what is wrong with it
 
 
 def _generated() -> Path:
@@ -91,6 +102,7 @@ def emotion(
         go_on("emotion", common, partial(given, random_encoder=random_encoder))
         return
     space = common.searched("emotion", folds=folds)
+    _require_datasets([data] if data else [])
     folder = new_folder("emotion", common)
     model = find_pretext_model(common.results, pretext)
 

@@ -218,6 +218,8 @@ def load_dataset(folder: Path) -> WindowDataset:
 
 def _refused(folder: Path, error: OSError) -> str:
     if isinstance(error, FileNotFoundError):
+        if not folder.exists():
+            return f"there is no folder {folder}; a data-set folder is needed. Make one with `ecgtune data prepare`."
         missing = Path(str(error.filename)).name
         return f"{folder} is not a data-set folder: it has no {missing}. Make one with `ecgtune data prepare`."
     if isinstance(error, NotADirectoryError):

@@ -74,6 +74,7 @@ def test_ray_starts_at_once_unless_this_machine_is_measured_first(
             seen.append(session is None) or SimpleNamespace(folder=plan.folder, interrupted=False)
         ),
     )
+    (tmp_path / "dataset.json").touch()
     words = ["sweep", "pretext", "--space", "smoke", "--data", tmp_path, "--results", tmp_path / "results", *words]
     result = run_cli(*words)
     assert result.exit_code == 0, result.stderr
@@ -86,6 +87,15 @@ def plan(folder):
     from ecgtune.sweep.plan import SweepPlan
 
     return SweepPlan(folder, None, None, None)
+
+
+@pytest.mark.parametrize("stage", ["pretext", "emotion"])
+def test_a_folder_without_data_is_told_of_before_ray_starts(run_cli, tmp_path, monkeypatch, stage):
+    monkeypatch.setattr("ecgtune.cli.sweep_run._session", lambda _asked: pytest.fail("Ray would start"))
+    result = run_cli("sweep", stage, "--data", tmp_path / "none", "--results", tmp_path / "results")
+    assert result.exit_code == 2
+    assert f"there is no folder {tmp_path / 'none'}; a data-set folder is needed" in result.stderr
+    assert not (tmp_path / "results").exists()
 
 
 def test_a_sweep_of_the_other_stage_is_not_resumed(run_cli, tmp_path):

@@ -136,7 +136,8 @@ def test_bad_input_of_the_pretext_stage(run_cli, config, dataset, tmp_path):
     (tmp_path / "taken" / "thesis.txt").write_text("mine")
     cases = [
         (["--out", out], "which data?"),
-        (["--data", tmp_path / "none", "--out", out], "not a data-set folder"),
+        (["--data", tmp_path / "none", "--out", out], "there is no folder"),
+        (["--data", tmp_path, "--out", out], "is not a data-set folder: it has no dataset.json"),
         (["--config", tmp_path / "none.toml", "--out", out], "cannot be read: No such file"),
         (["--config", broken, "--out", out], "not TOML"),
         (["--config", binary, "--out", out], "not UTF-8"),

@@ -189,7 +189,7 @@ def test_a_mistake_is_told_here_or_there_with_exit_code_2(cluster):
     assert not cluster.run("ecgtune", "jobs", "nothing", "--address", cluster.url).stdout
     there = submit(cluster, "--data", "nowhere", "--results", "results", "--name", "lost")
     assert there.returncode == 2
-    assert f"{cluster.place / 'nowhere'} is not a data-set folder" in there.stdout
+    assert f"there is no folder {cluster.place / 'nowhere'}; a data-set folder is needed" in there.stdout
     assert "Traceback" not in there.stdout
     listed = cluster.run("ecgtune", "jobs", "lost", "--address", cluster.url)
-    assert "nowhere is not a data-set folder" in listed.stdout
+    assert "nowhere; a data-set folder is needed" in listed.stdout

@@ -64,5 +64,5 @@ def test_a_disk_that_refuses_a_picture_is_told_of_at_the_end(board, monkeypatch)
     monkeypatch.setattr(board._sweep, "add_figure", refuse)
     board.start("00000", {})
     board.figure("views", Figure)
-    with pytest.raises(StorageError, match="No space left"):
+    with pytest.raises(StorageError, match="no space left"):
         board.close()
