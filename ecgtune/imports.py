@@ -12,9 +12,12 @@ def without_collection() -> Iterator[None]:
     What imports make stays, and they make so much that to look through it again and again is a sixth of the time that
     they take. Afterwards it is never looked through again, which also makes training's own collections shorter.
     """
+    if not gc.isenabled():
+        yield
+        return
     gc.disable()
     try:
         yield
-    finally:
         gc.freeze()
+    finally:
         gc.enable()

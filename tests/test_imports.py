@@ -17,6 +17,16 @@ def test_the_collector_rests_within_and_works_again_afterwards():
     gc.unfreeze()
 
 
+def test_where_it_rested_before_it_rests_afterwards():
+    gc.disable()
+    try:
+        with without_collection():
+            pass
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
+
+
 def test_it_works_again_after_an_import_that_failed():
     with pytest.raises(ImportError), without_collection():
         raise ImportError

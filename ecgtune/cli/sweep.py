@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ecgtune.cli import options
+from ecgtune.cli.console import stderr
 from ecgtune.cli.sweep_options import SweepOptions, with_sweep_options
 from ecgtune.cli.sweep_run import begin, go_on, new_folder, typed
 
@@ -53,7 +54,11 @@ def pretext(
 def _require_datasets(folders: Sequence[Path]) -> None:
     """Tell of a folder that holds no data set before Ray starts."""
     for folder in folders:
-        if not (folder / "dataset.json").is_file():
+        try:
+            found = (folder / "dataset.json").is_file()
+        except OSError:
+            found = False
+        if not found:
             from ecgtune.data.store import load_dataset
 
             load_dataset(folder)  # tells what is wrong with it
@@ -62,6 +67,9 @@ def _require_datasets(folders: Sequence[Path]) -> None:
 def _generated() -> Path:
     from ecgtune.data.generated import generated_dreamer
 
+    stderr().print(
+        "no --data: this is a small generated DREAMER, made at the first use in some ten seconds.", soft_wrap=True
+    )
     return generated_dreamer()
 
 

@@ -56,7 +56,7 @@ def begin(make_plan: "Callable[[], SweepPlan]", space: "SearchSpace", asked: Swe
         made = make_plan()
         return replace(made, winners=winners, notes=(*made.notes, *notes))
 
-    _run(plan, asked)
+    _run(plan, asked, space.settings.num_samples)
 
 
 def typed(
@@ -99,16 +99,26 @@ def go_on(stage: Stage, asked: SweepOptions, given: "Callable[[], Given]") -> No
     _run(plan, asked)
 
 
-def _run(make_plan: "Callable[[], SweepPlan]", asked: SweepOptions) -> None:
+def _run(make_plan: "Callable[[], SweepPlan]", asked: SweepOptions, num_samples: int | None = None) -> None:
     """Plan a sweep and run it; meanwhile Ray starts."""
     from ecgtune.cli.progress import SweepProgress
     from ecgtune.uri import below, uri_of
 
     progress = SweepProgress(stderr())
-    session = _session(asked)
-    progress.note(_what_comes_first(asked, session))
+    measures = _will_measure(asked)
+    if asked.address is not None:
+        from ecgtune.sweep.knock import knock
+
+        knock(asked.address)  # Before planning, which may take a while.
+    session = None
     try:
+        if not measures:
+            session = _session(asked, num_samples)
+        progress.note(_what_comes_first(asked, measures=measures))
         _load()
+        if measures:
+            _measure(asked)
+            session = _session(asked, num_samples)
         with progress:
             plan = replace(make_plan(), command=shlex.join(["ecgtune", *sys.argv[1:]]))
             from ecgtune.sweep.runner import run_sweep
@@ -142,32 +152,36 @@ def _to_go_on(words: Sequence[str], name: str, asked: SweepOptions) -> list[str]
     return ["ecgtune", *(word for word in words if word != "--overwrite"), *named, *again]
 
 
-def _session(asked: SweepOptions) -> "RaySession | None":
-    """Ray, starting in the background; None where planning will measure this machine first, and alone."""
-    if asked.address is not None:
-        from ecgtune.sweep.knock import knock
-
-        knock(asked.address)  # Before planning, which may take a while.
-    if _will_measure(asked):
-        return None
+def _session(asked: SweepOptions, num_samples: int | None) -> "RaySession":
+    """Ray, starting in the background."""
     with without_collection():
         from ecgtune.sweep.engine import RaySession
 
-        return RaySession(asked.address, workers=asked.max_concurrent)
+        known = [limit for limit in (asked.max_concurrent, num_samples) if limit is not None]
+        return RaySession(asked.address, workers=min(known, default=None))
 
 
 def _will_measure(asked: SweepOptions) -> bool:
+    """Whether this machine was never measured, and has to be now."""
     from ecgtune.data.cache import cache_folder
 
     way = asked.convolution or os.environ.get(CONVOLUTION_VARIABLE) or "auto"
     return way == "auto" and not asked.resume and not (cache_folder() / "convolution.json").is_file()
 
 
-def _what_comes_first(asked: SweepOptions, session: "RaySession | None") -> str:
+def _measure(asked: SweepOptions) -> None:
+    """Measure this machine while nothing else computes: before Ray starts."""
+    from ecgtune.training.path import choose_path
+
+    resources = asked.resources()
+    choose_path(resources.convolution, resources.device)
+
+
+def _what_comes_first(asked: SweepOptions, *, measures: bool) -> str:
     where = "starting Ray on this machine" if asked.address is None else f"joining the cluster at {asked.address}"
     trial = "the first trial takes some seconds to begin, on a busy machine up to a minute."
-    if session is None:
-        return f"the first sweep here: some seconds to measure how convolutions are fastest, then {where}; {trial}"
+    if measures:
+        return f"the first sweep here: some seconds to settle how convolutions are fastest, then {where}; {trial}"
     return f"{where}; {trial}"
 
 

@@ -109,8 +109,9 @@ def drive(plan: SweepPlan, observer: SweepObserver, concurrency: int, storage: S
         with on_signal(interrupt, observer.note), watching_head(head, observer.note):
             tuner.fit()
     finally:
-        record.close()
         shutil.rmtree(scratch, ignore_errors=True)
+        with interrupt.keeping_errors():
+            record.close()
     if interrupt.error is not None:
         raise interrupt.error
     return interrupt.stopped, record

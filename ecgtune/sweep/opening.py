@@ -43,7 +43,7 @@ def open_sweep(plan: SweepPlan, observer: SweepObserver, concurrency: int, stora
     folder, space, settings = plan.folder, plan.space, plan.space.settings
     study = SweepStudy(folder.study, space, num_samples=settings.num_samples, seed=settings.seed, winners=plan.winners)
     others = [name for name in METRICS[settings.stage] if name != settings.metric]
-    board = SweepBoard(folder.tensorboard, space.parameters, [settings.metric, *others])
+    board = SweepBoard(folder.tensorboard, space.parameters, [settings.metric, *others], observer.note)
     record = SweepRecord(
         folder,
         space,

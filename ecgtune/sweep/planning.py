@@ -1,8 +1,9 @@
 """From what the user asked for to a resolved sweep; nothing is written here."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -127,6 +128,8 @@ def plan_emotion(
     if not random_weights and model != asked.resolve():
         lineage["asked_for"] = portable(asked, folder)
     space = replace(space, settings=settings)
+    if not random_weights:
+        notes.insert(0, f"the encoder is {_called(model, lineage)}.")
     task = (
         f"{job.target} > {job.threshold:g}: {len(opened.folds)} folds by person, "
         f"{len(opened.validated)} people to validate on."
@@ -159,6 +162,12 @@ def plan_again(folder: SweepFolder, resources: Resources, num_samples: int | Non
     emotion = EmotionJob(**job_entries(content["job"], folder))
     open_emotion(emotion)
     return SweepPlan(folder, space, emotion, resources, notes, content["pretext"], winners=winners)
+
+
+def _called(model: Path, lineage: Mapping[str, Any]) -> str:
+    """An encoder by its sweep and trial, or by its folder."""
+    sweep, trial = lineage.get("sweep_name"), lineage.get("sweep_trial")
+    return f"that of trial {trial} of {sweep}" if sweep and trial else f"at {model}"
 
 
 def _data_of(model: Path) -> Path:

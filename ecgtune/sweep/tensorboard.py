@@ -16,6 +16,7 @@ from tensorboard.plugins.hparams.api_pb2 import Status
 from torch.utils.tensorboard import SummaryWriter
 
 from ecgtune.config import Scalar
+from ecgtune.errors import StorageError
 from ecgtune.files import storage_errors
 from ecgtune.space import Categorical, Parameter
 from ecgtune.sweep.block import EpochReport
@@ -32,16 +33,24 @@ class SweepBoard:
         folder: `results/NAME/tensorboard`.
         parameters: the parameters that vary; they become the columns of the HParams page.
         metrics: the names of the scalars that the HParams page shows, the objective first.
+        tell: is told of a picture that could not be drawn, in the thread that uses the board.
     """
 
-    def __init__(self, folder: Path, parameters: Sequence[Parameter], metrics: Sequence[str]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        parameters: Sequence[Parameter],
+        metrics: Sequence[str],
+        tell: Callable[[str], None] = lambda _text: None,
+    ) -> None:
         self._folder = folder
         self._varying = tuple(parameter.name for parameter in parameters)
         self._trials: dict[str, SummaryWriter] = {}
         # Workers wait while the driver draws, so a thread of its own does it, and the first trial's start comes first.
         self._artist = ThreadPoolExecutor(max_workers=1, thread_name_prefix="figures")
         self._waiting: list[tuple[str, Callable[[], Figure], int]] = []
-        self._drawn: list[Future[None]] = []
+        self._drawn: list[Future[str]] = []
+        self._tell = tell
         self._begun = False
         with storage_errors(folder):
             self._sweep = SummaryWriter(str(folder / "sweep"))
@@ -60,6 +69,7 @@ class SweepBoard:
             writer.flush()
         self._begun = True
         self._have_drawn()
+        self._look_at_drawn()
 
     def epochs(self, trial_id: str, epochs: Sequence[EpochReport]) -> None:
         """The scalars of some epochs, each epoch as one event."""
@@ -69,6 +79,7 @@ class SweepBoard:
                 shown = {"schedule/lr": epoch.lr, **{_tag(name): value for name, value in epoch.metrics.items()}}
                 values = [Summary.Value(tag=tag, simple_value=value) for tag, value in shown.items()]
                 _add(writer, Summary(value=values), epoch.epoch)
+        self._look_at_drawn()
 
     def end(self, trial_id: str, state: TrialState) -> None:
         """A trial ended."""
@@ -97,19 +108,36 @@ class SweepBoard:
             for writer in [*self._trials.values(), self._sweep]:
                 writer.close()
             self._trials.clear()
-        for each in self._drawn:
-            each.result()
+        self._look_at_drawn()
 
     def _have_drawn(self) -> None:
         """Hand over what waits to be drawn."""
         self._drawn += [self._artist.submit(self._draw, *each) for each in self._waiting]
         self._waiting.clear()
 
-    def _draw(self, tag: str, make: "Callable[[], Figure]", step: int) -> None:
-        figure = make()
-        with storage_errors(self._folder):
-            self._sweep.add_figure(tag, figure, step, close=False)
-            self._sweep.flush()
+    def _draw(self, tag: str, make: "Callable[[], Figure]", step: int) -> str:
+        """Draw; gives what went wrong, if anything: no sweep fails for want of a picture."""
+        try:
+            with storage_errors(self._folder):
+                self._sweep.add_figure(tag, make(), step, close=False)
+                self._sweep.flush()
+        except StorageError:
+            raise
+        except Exception as error:
+            return f"the picture '{tag}' could not be drawn ({type(error).__name__}: {error})."
+        return ""
+
+    def _look_at_drawn(self) -> None:
+        """Tell what went wrong with pictures.
+
+        Raises:
+            StorageError: the disk refused one.
+        """
+        drawn = [each for each in self._drawn if each.done()]
+        self._drawn = [each for each in self._drawn if each not in drawn]
+        for each in drawn:
+            if trouble := each.result():
+                self._tell(trouble)
 
 
 def _end(status: int) -> Summary:

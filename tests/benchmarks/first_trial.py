@@ -18,6 +18,7 @@ before: below 100 % the machine has other things to do.
 
 import csv
 import os
+import re
 import statistics
 import subprocess
 import sys
@@ -66,9 +67,8 @@ def ours(place, data):
             command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=os.environ | {"TERM": "dumb"}
         ) as process:
             for line in process.stderr:
-                word, trial, *rest = [*line.split(), ""][:4]
-                if word == "trial" and rest[0] == "epoch":
-                    shown.setdefault(trial, time.time())
+                if epoch := re.match(r"trial (\d+) epoch ", line):
+                    shown.setdefault(epoch[1], time.time())
         wall = time.time() - begun
         if process.returncode:
             raise SystemExit(f"the sweep ended with exit code {process.returncode}.")

@@ -29,7 +29,7 @@ def test_the_command_that_goes_on_is_the_same_with_its_name(words, asked, again)
 def test_an_interrupted_sweep_says_how_to_go_on(run_cli, tmp_path, monkeypatch, job, last):
     """The line of a job's log would be no command for who has submitted it."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("ecgtune.cli.sweep_run._session", lambda _asked: None)
+    monkeypatch.setattr("ecgtune.cli.sweep_run._session", lambda *_: None)
     monkeypatch.setattr("ecgtune.data.generated.generated_dreamer", lambda: tmp_path)
     monkeypatch.setattr("ecgtune.sweep.planning.plan_pretext", lambda folder, *_: plan(folder))
     monkeypatch.setattr(
@@ -42,7 +42,8 @@ def test_an_interrupted_sweep_says_how_to_go_on(run_cli, tmp_path, monkeypatch, 
     first, *rest = result.stderr.splitlines()
     name = result.stdout.strip().rpartition("/")[2]
     assert result.exit_code == 130
-    assert first.startswith("the first sweep here: some seconds to measure how convolutions are fastest, then starting")
+    assert first.startswith("starting Ray on this machine; the first trial takes some seconds")
+    assert rest.pop(0).startswith("no --data: this is a small generated DREAMER")
     assert "\n".join(rest) == last.format(name)
 
 
@@ -56,7 +57,7 @@ def test_an_interrupted_sweep_says_how_to_go_on(run_cli, tmp_path, monkeypatch, 
         ([], "", True, False),
     ],
 )
-def test_ray_starts_at_once_unless_this_machine_is_measured_first(
+def test_ray_starts_at_once_or_after_this_machine_was_measured(
     run_cli, tmp_path, monkeypatch, words, variable, measured, waits
 ):
     """Two processes that compute would disturb a measurement."""
@@ -66,20 +67,30 @@ def test_ray_starts_at_once_unless_this_machine_is_measured_first(
         (tmp_path / "cache").mkdir()
         (tmp_path / "cache" / "convolution.json").write_text("{}")
     seen = []
-    monkeypatch.setattr("ecgtune.sweep.engine.RaySession", lambda *_, **__: SimpleNamespace(close=lambda: None))
+
+    class Session:
+        def __init__(self, _address, *, workers):
+            seen.append(f"Ray for {workers}")
+
+        def close(self):
+            pass
+
+    monkeypatch.setattr("ecgtune.sweep.engine.RaySession", Session)
+    monkeypatch.setattr("ecgtune.training.path.choose_path", lambda *_: seen.append("measured"))
     monkeypatch.setattr("ecgtune.sweep.planning.plan_pretext", lambda folder, *_: plan(folder))
     monkeypatch.setattr(
         "ecgtune.sweep.runner.run_sweep",
         lambda plan, *_, session, **__: (
-            seen.append(session is None) or SimpleNamespace(folder=plan.folder, interrupted=False)
+            seen.append(session is not None) or SimpleNamespace(folder=plan.folder, interrupted=False)
         ),
     )
     (tmp_path / "dataset.json").touch()
     words = ["sweep", "pretext", "--space", "smoke", "--data", tmp_path, "--results", tmp_path / "results", *words]
+    words += ["--num-samples", 3]
     result = run_cli(*words)
     assert result.exit_code == 0, result.stderr
-    assert seen == [waits]
-    assert ("to measure how convolutions are fastest" in result.stderr) == waits
+    assert seen == [*(["measured"] if waits else []), "Ray for 3", True]
+    assert ("to settle how convolutions are fastest" in result.stderr) == waits
     assert "starting Ray on this machine; the first trial takes some seconds" in result.stderr
 
 
@@ -91,10 +102,13 @@ def plan(folder):
 
 @pytest.mark.parametrize("stage", ["pretext", "emotion"])
 def test_a_folder_without_data_is_told_of_before_ray_starts(run_cli, tmp_path, monkeypatch, stage):
-    monkeypatch.setattr("ecgtune.cli.sweep_run._session", lambda _asked: pytest.fail("Ray would start"))
+    monkeypatch.setattr("ecgtune.cli.sweep_run._session", lambda *_: pytest.fail("Ray would start"))
     result = run_cli("sweep", stage, "--data", tmp_path / "none", "--results", tmp_path / "results")
     assert result.exit_code == 2
     assert f"there is no folder {tmp_path / 'none'}; a data-set folder is needed" in result.stderr
+    result = run_cli("sweep", stage, "--data", tmp_path / ("long" * 100), "--results", tmp_path / "results")
+    assert result.exit_code == 2
+    assert "File name too long" in result.stderr
     assert not (tmp_path / "results").exists()
 
 

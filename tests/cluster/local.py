@@ -88,7 +88,13 @@ class Node:
             inside = ["ip", "netns", "exec", machine] if machine else []
             command = [*inside, *behind(hide), str(BIN / "ray"), "start", *arguments, *common, *ports]
             self.process = subprocess.Popen(
-                command, env=cluster.env, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+                command,
+                env=cluster.env,
+                # Ray makes folders where it stands.
+                cwd=self.temp,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
             )
         try:
             wait_for("a node", lambda: "Ray runtime started" in self.log.read_text())

@@ -19,19 +19,23 @@ def run(code):
 
 def test_a_local_cluster_has_the_two_servers_that_trials_need_and_no_other():
     """Nor does its agent look for the one that is not there, and log it, every second."""
-    *kinds, complaints = run("""
-import time
+    *kinds, minimal, turn, complaints = run("""
+import sys, time
 from pathlib import Path
 from ecgtune.sweep.engine import RaySession
+turn = sys.getswitchinterval()
 with RaySession(None, 1):
     import ray
     node = ray._private.worker._global_node
     time.sleep(2)
     log = (Path(node.get_logs_dir_path()) / "dashboard_agent.log").read_text()
-    print(*node.all_processes, log.count("Get dashboard http address failed"))
+    raylet = node.all_processes["raylet"][0].process.pid
+    minimal = "--minimal" in Path(f"/proc/{raylet}/cmdline").read_text()
+    same = sys.getswitchinterval() == turn
+    print(*node.all_processes, minimal, same, log.count("Get dashboard http address failed"))
 """)
     assert {"raylet", "gcs_server"} <= set(kinds) <= {"raylet", "gcs_server", "reaper"}
-    assert complaints == "0"
+    assert (minimal, turn, complaints) == ("True", "True", "0")
 
 
 def test_ray_is_as_it_was_afterwards_even_where_it_did_not_start():

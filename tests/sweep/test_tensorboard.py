@@ -57,7 +57,32 @@ def test_a_sweep_that_never_trained_ends_without_pictures(board, tmp_path):
     assert pictures(tmp_path) == {}
 
 
-def test_a_disk_that_refuses_a_picture_is_told_of_at_the_end(board, monkeypatch):
+def test_what_is_still_being_drawn_at_the_end_is_waited_for(board, tmp_path):
+    artist = Artist()
+    board.start("00000", {})
+    board.figure("views", artist)
+    threading.Timer(0.3, artist.may_draw.set).start()
+    board.close()
+    assert pictures(tmp_path) == {"views": [0]}
+
+
+def test_no_sweep_fails_for_want_of_a_picture(tmp_path):
+    told = []
+    board = SweepBoard(tmp_path, [], ["val_loss"], told.append)
+
+    def fail():
+        raise RuntimeError("no font")
+
+    board.start("00000", {})
+    board.figure("views", fail)
+    board.figure("confusion", Figure)
+    board.close()
+    assert told == ["the picture 'views' could not be drawn (RuntimeError: no font)."]
+    assert pictures(tmp_path) == {"confusion": [0]}
+
+
+@pytest.mark.parametrize("noticed", ["at the next trial", "at the end"])
+def test_a_disk_that_refuses_a_picture_is_told_of(board, monkeypatch, noticed):
     def refuse(*_args, **_kwargs):
         raise OSError(28, "No space left on device")
 
@@ -65,4 +90,7 @@ def test_a_disk_that_refuses_a_picture_is_told_of_at_the_end(board, monkeypatch)
     board.start("00000", {})
     board.figure("views", Figure)
     with pytest.raises(StorageError, match="no space left"):
-        board.close()
+        if noticed == "at the end":
+            board.close()
+        board._artist.shutdown(wait=True)
+        board.start("00001", {})
