@@ -112,8 +112,8 @@ def benchmark(place, data, rounds, target=None):
         run = {"ours_s": first, "ours_command_s": wall, "baseline_s": stock_first, "baseline_command_s": stock_wall}
         run["ours_fresh_s"] = fresh
         print(
-            f"{turn or 'throw-away'}: first trial {first:.1f} s of a command of {wall:.1f} s, fresh {fresh:.1f} s; stock Ray "
-            f"Tune {stock_first:.1f} s of {stock_wall:.1f} s; a core without Ray {core:.0%}",
+            f"{turn or 'throw-away'}: first trial {first:.1f} s of a command of {wall:.1f} s, fresh {fresh:.1f} s; "
+            f"stock Ray Tune {stock_first:.1f} s of {stock_wall:.1f} s; a core without Ray {core:.0%}",
             flush=True,
         )
         if turn:
