@@ -117,8 +117,16 @@ def require_same(folder: SweepFolder, plan: SweepPlan) -> None:
     refuse(folder, _identity(folder.read()), _identity(definition(plan)))
 
 
-def refuse(folder: SweepFolder, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+def refuse(
+    folder: SweepFolder, before: Mapping[str, Any], now: Mapping[str, Any], advice: str = "Choose another --name."
+) -> None:
     """Refuse to go on if two descriptions of the sweep differ.
+
+    Args:
+        folder: the sweep.
+        before: what it was begun with, by name.
+        now: what it would go on with.
+        advice: what to do about it.
 
     Raises:
         InputError: with every difference.
@@ -130,7 +138,7 @@ def refuse(folder: SweepFolder, before: Mapping[str, Any], now: Mapping[str, Any
     ]
     if differences:
         listed = "\n".join(f"  - {difference}" for difference in differences)
-        raise InputError(f"{folder.name} cannot be resumed, because it has changed. Choose another --name.\n{listed}")
+        raise InputError(f"{folder.name} cannot be resumed, because it has changed. {advice}\n{listed}")
 
 
 def _identity(content: Mapping[str, Any]) -> dict[str, Any]:

@@ -74,4 +74,4 @@ def require_unchanged(folder: SweepFolder, given: Given) -> None:
         compare("pretext", {"encoder_sha256": load_card(model)["files"][ENCODER]["sha256"]})
     if given.random_encoder:
         compare("pretext", {"random_weights": True})
-    refuse(folder, before, now)
+    refuse(folder, before, now, "Leave out what was given beside --resume, or choose another --name.")

@@ -48,7 +48,7 @@ def test_the_command_of_before_may_be_typed_again(begun):
     ],
 )
 def test_another_setting_is_refused_with_the_difference(begun, given, said):
-    with pytest.raises(InputError, match="has changed") as error:
+    with pytest.raises(InputError, match="has changed. Leave out what was given beside --resume") as error:
         require_unchanged(begun[0], given)
     assert said in str(error.value)
 
