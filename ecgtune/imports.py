@@ -10,7 +10,7 @@ def without_collection() -> Iterator[None]:
     """Within it, Python does not look for cycles of garbage.
 
     What imports make stays, and they make so much that to look through it again and again is a sixth of the time that
-    they take. Afterwards it is never looked through again, which also makes training's own collections shorter.
+    they take, or more. Afterwards it is never looked through again.
     """
     if not gc.isenabled():
         yield

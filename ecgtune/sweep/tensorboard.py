@@ -118,8 +118,9 @@ class SweepBoard:
     def _draw(self, tag: str, make: "Callable[[], Figure]", step: int) -> str:
         """Draw; gives what went wrong, if anything: no sweep fails for want of a picture."""
         try:
+            figure = make()  # which may fail on files of its own, such as fonts
             with storage_errors(self._folder):
-                self._sweep.add_figure(tag, make(), step, close=False)
+                self._sweep.add_figure(tag, figure, step, close=False)
                 self._sweep.flush()
         except StorageError:
             raise

@@ -1,5 +1,6 @@
 """From what was asked for to a plan, on small data sets and an encoder that was not trained."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -86,9 +87,21 @@ def test_the_emotion_stage_takes_the_data_of_the_pretext_sweep(pretext, tmp_path
     assert (found.job.target, found.job.threshold) == ("arousal", 0.5)
     assert found.lineage["model"] == "../first/best"
     assert (found.lineage["sweep_name"], found.lineage["sweep_trial"]) == ("first", "00001")
+    assert "the encoder is that of trial 00001 of first." in found.notes
     alone = write_encoder(tmp_path / "alone", preprocessing={"sfreq": 256.0})
     with pytest.raises(InputError, match="which data\\?"):
         emotion(tmp_path, alone)
+
+
+def test_an_encoder_without_a_sweep_is_named_by_its_folder(tmp_path, make_dataset):
+    model = write_encoder(tmp_path / "model", preprocessing={"sfreq": 256.0})
+    card = json.loads((model / "model.json").read_text())
+    card.pop("sweep", None)
+    (model / "model.json").write_text(json.dumps(card))
+    plan = emotion(tmp_path, model, make_dataset().folder, settings={"folds": 3})
+    assert f"the encoder is at {model}." in plan.notes
+    plan = emotion(tmp_path, model, make_dataset().folder, random_weights=True, settings={"folds": 3})
+    assert not any("the encoder is" in note for note in plan.notes)
 
 
 @pytest.mark.parametrize(("folds", "transductive", "expected"), [(5, False, 4), (3, False, 3), (5, True, 5)])

@@ -66,18 +66,19 @@ def test_what_is_still_being_drawn_at_the_end_is_waited_for(board, tmp_path):
     assert pictures(tmp_path) == {"views": [0]}
 
 
-def test_no_sweep_fails_for_want_of_a_picture(tmp_path):
+@pytest.mark.parametrize("error", [RuntimeError("no font"), FileNotFoundError("no font")])
+def test_no_sweep_fails_for_want_of_a_picture(tmp_path, error):
     told = []
     board = SweepBoard(tmp_path, [], ["val_loss"], told.append)
 
     def fail():
-        raise RuntimeError("no font")
+        raise error
 
     board.start("00000", {})
     board.figure("views", fail)
     board.figure("confusion", Figure)
     board.close()
-    assert told == ["the picture 'views' could not be drawn (RuntimeError: no font)."]
+    assert told == [f"the picture 'views' could not be drawn ({type(error).__name__}: no font)."]
     assert pictures(tmp_path) == {"confusion": [0]}
 
 
