@@ -3,6 +3,7 @@ import errno
 import json
 import math
 import signal
+import tempfile
 from dataclasses import replace
 
 import numpy as np
@@ -226,6 +227,21 @@ def test_a_full_disk_ends_the_sweep_with_one_message(curve_plan, listener, monke
         run_sweep(plan, listener)
     assert rows(plan.folder.trials_table)
     assert len(rows(plan.folder.epochs_table)) == 8
+
+
+def test_what_went_wrong_first_is_told_and_the_scratch_folder_goes(curve_plan, listener, monkeypatch, tmp_path):
+    def refuse(which):
+        def refused(*_args, **_kwargs):
+            raise StorageError(f"the {which} write was refused.")
+
+        return refused
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr("ecgtune.sweep.record.SweepRecord.report", refuse("first"))
+    monkeypatch.setattr("ecgtune.sweep.record.SweepRecord.close", refuse("last"))
+    with pytest.raises(StorageError, match="the first write was refused"):
+        run_sweep(curve_plan(HEALTHY), listener)
+    assert not list(tmp_path.glob("ecgtune-ray-*"))
 
 
 def test_a_sweep_in_which_nothing_works_fails(curve_plan, listener, monkeypatch):
