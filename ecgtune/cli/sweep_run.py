@@ -4,6 +4,7 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -110,15 +111,12 @@ def _run(make_plan: "Callable[[], SweepPlan]", asked: SweepOptions, num_samples:
         from ecgtune.sweep.knock import knock
 
         knock(asked.address)  # Before planning, which may take a while.
-    session = None
+    session = _session(asked, num_samples, held=measures)
     try:
-        if not measures:
-            session = _session(asked, num_samples)
         progress.note(_what_comes_first(asked, measures=measures))
-        _load()
+        _load(compiles=measures)
         if measures:
-            _measure(asked)
-            session = _session(asked, num_samples)
+            _measure(asked, session)
         with progress:
             plan = replace(make_plan(), command=shlex.join(["ecgtune", *sys.argv[1:]]))
             from ecgtune.sweep.runner import run_sweep
@@ -129,8 +127,7 @@ def _run(make_plan: "Callable[[], SweepPlan]", asked: SweepOptions, num_samples:
         show_error(str(error))
         raise typer.Exit(error.exit_code) from error
     finally:
-        if session is not None:
-            session.close()
+        session.close()
     uri = uri_of(outcome.folder.path.parent)
     place = str(outcome.folder.path) if uri is None else below(uri, outcome.folder.name)
     stdout().print(place, soft_wrap=True, markup=False)
@@ -152,13 +149,13 @@ def _to_go_on(words: Sequence[str], name: str, asked: SweepOptions) -> list[str]
     return ["ecgtune", *(word for word in words if word != "--overwrite"), *named, *again]
 
 
-def _session(asked: SweepOptions, num_samples: int | None) -> "RaySession":
+def _session(asked: SweepOptions, num_samples: int | None, *, held: bool) -> "RaySession":
     """Ray, starting in the background."""
     with without_collection():
         from ecgtune.sweep.engine import RaySession
 
         known = [limit for limit in (asked.max_concurrent, num_samples) if limit is not None]
-        return RaySession(asked.address, workers=min(known, default=None))
+        return RaySession(asked.address, workers=min(known, default=None), held=held)
 
 
 def _will_measure(asked: SweepOptions) -> bool:
@@ -169,25 +166,34 @@ def _will_measure(asked: SweepOptions) -> bool:
     return way == "auto" and not asked.resume and not (cache_folder() / "convolution.json").is_file()
 
 
-def _measure(asked: SweepOptions) -> None:
-    """Measure this machine while nothing else computes: before Ray starts."""
+def _measure(asked: SweepOptions, session: "RaySession") -> None:
+    """Measure this machine while nothing else computes: Ray is up, and its workers do not load yet."""
     from ecgtune.training.path import choose_path
 
     resources = asked.resources()
+    session.wait()
     choose_path(resources.convolution, resources.device)
+    session.release()
 
 
 def _what_comes_first(asked: SweepOptions, *, measures: bool) -> str:
     where = "starting Ray on this machine" if asked.address is None else f"joining the cluster at {asked.address}"
     trial = "the first trial takes some seconds to begin, on a busy machine up to a minute."
-    if measures:
-        return f"the first sweep here: some seconds to settle how convolutions are fastest, then {where}; {trial}"
-    return f"{where}; {trial}"
+    once = ", and settling how convolutions are fastest here, once" if measures else ""
+    return f"{where}{once}; {trial}"
 
 
-def _load() -> None:
-    """Import what planning and running need at once, and without looking for garbage; meanwhile Ray starts."""
-    with without_collection():
+def _load(*, compiles: bool) -> None:
+    """Import what planning and running need at once, and without looking for garbage; meanwhile Ray starts.
+
+    Args:
+        compiles: whether layers are compiled meanwhile.
+    """
+    with without_collection(), ThreadPoolExecutor(1) as aside:
+        if compiles:
+            from ecgtune.training.path import not_compiled
+
+            aside.submit(not_compiled)
         import ecgtune.sweep.drive
         import ecgtune.sweep.planning
         import ecgtune.sweep.runner  # noqa: F401

@@ -27,15 +27,15 @@ from ecgtune.sweep.visible import Newcomers
 # A resumable state costs a write of a few MB, so a worker writes it at most this often, in seconds.
 STATE_SECONDS = 5.0
 # Epochs that no scheduler waits for are reported together, so often that the display stays alive.
-BLOCK_SECONDS = 1.0
-# With more workers than this they report less often, so that the driver hears of so many blocks a second and not more:
-# a worker waits for the answer to its report, and the longer the more of them there are.
+BLOCK_SECONDS = 2.5
+# Many workers report less often, so that the driver hears of so many blocks a second and not more: a worker waits for
+# the answer to its report, and the longer the more of them there are.
 _BLOCKS_PER_SECOND = 20
 
 
 def block_seconds(concurrency: int) -> float:
     """How often each of so many workers reports what no scheduler waits for."""
-    return BLOCK_SECONDS * max(1.0, concurrency / _BLOCKS_PER_SECOND)
+    return max(BLOCK_SECONDS, concurrency / _BLOCKS_PER_SECOND)
 
 
 def drive(plan: SweepPlan, observer: SweepObserver, concurrency: int, storage: Storage) -> tuple[bool, SweepRecord]:

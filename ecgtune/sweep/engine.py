@@ -11,6 +11,7 @@ from typing import Any
 import joblib
 
 from ecgtune.errors import InputError
+from ecgtune.sweep.hold import Hold
 from ecgtune.sweep.knock import knock
 from ecgtune.sweep.local_node import lean_node
 
@@ -49,9 +50,13 @@ class RaySession:
         address: of a running cluster, or None to start a local one that ends with the session.
         cpus: of the local cluster; None takes all.
         workers: trials at once, as far as known; None means one for each CPU.
+        held: whether a local cluster's workers wait before they load, until they are released.
     """
 
-    def __init__(self, address: str | None, cpus: int | None = None, *, workers: int | None = None) -> None:
+    def __init__(
+        self, address: str | None, cpus: int | None = None, *, workers: int | None = None, held: bool = False
+    ) -> None:
+        self._hold = Hold() if held and address is None else None
         self._address, self._cpus = address, cpus or joblib.cpu_count()
         for name, value in _SETTINGS.items():
             os.environ.setdefault(name, value)
@@ -77,8 +82,7 @@ class RaySession:
         """
         import ray
 
-        if self._thread is not None:
-            self._up.wait()
+        self.wait()
         if self._error is not None:
             self._refuse(self._error)
         return dict(ray.cluster_resources())  # type: ignore[no-untyped-call]
@@ -86,8 +90,19 @@ class RaySession:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def wait(self) -> None:
+        """Wait until the cluster is up, or cannot be reached, which is told when the session is entered."""
+        if self._thread is not None:
+            self._up.wait()
+
+    def release(self) -> None:
+        """Let workers that are held load what a trial needs; a second time does nothing."""
+        if self._hold is not None:
+            self._hold.release()
+
     def close(self) -> None:
         """End the local cluster, or leave the other; a second time does nothing."""
+        self.release()
         self._over.set()
         if self._thread is not None:
             self._thread.join()

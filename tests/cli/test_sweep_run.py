@@ -29,7 +29,7 @@ def test_the_command_that_goes_on_is_the_same_with_its_name(words, asked, again)
 def test_an_interrupted_sweep_says_how_to_go_on(run_cli, tmp_path, monkeypatch, job, last):
     """The line of a job's log would be no command for who has submitted it."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("ecgtune.cli.sweep_run._session", lambda *_: None)
+    monkeypatch.setattr("ecgtune.cli.sweep_run._session", lambda *_, **__: SimpleNamespace(close=lambda: None))
     monkeypatch.setattr("ecgtune.data.generated.generated_dreamer", lambda: tmp_path)
     monkeypatch.setattr("ecgtune.sweep.planning.plan_pretext", lambda folder, *_: plan(folder))
     monkeypatch.setattr(
@@ -57,10 +57,10 @@ def test_an_interrupted_sweep_says_how_to_go_on(run_cli, tmp_path, monkeypatch, 
         ([], "", True, False),
     ],
 )
-def test_ray_starts_at_once_or_after_this_machine_was_measured(
+def test_workers_load_at_once_or_after_this_machine_was_measured(
     run_cli, tmp_path, monkeypatch, words, variable, measured, waits
 ):
-    """Two processes that compute would disturb a measurement."""
+    """Processes that compute would disturb a measurement."""
     monkeypatch.setenv("ECGTUNE_CONVOLUTION", variable)
     monkeypatch.setenv("ECGTUNE_CACHE", str(tmp_path / "cache"))
     if measured:
@@ -69,13 +69,20 @@ def test_ray_starts_at_once_or_after_this_machine_was_measured(
     seen = []
 
     class Session:
-        def __init__(self, _address, *, workers):
-            seen.append(f"Ray for {workers}")
+        def __init__(self, _address, *, workers, held):
+            seen.append(f"Ray for {workers}{', held' if held else ''}")
+
+        def wait(self):
+            seen.append("up")
+
+        def release(self):
+            seen.append("released")
 
         def close(self):
-            pass
+            seen.append("closed")
 
     monkeypatch.setattr("ecgtune.sweep.engine.RaySession", Session)
+    monkeypatch.setattr("ecgtune.training.path.not_compiled", lambda: seen.append("compiled"))
     monkeypatch.setattr("ecgtune.training.path.choose_path", lambda *_: seen.append("measured"))
     monkeypatch.setattr("ecgtune.sweep.planning.plan_pretext", lambda folder, *_: plan(folder))
     monkeypatch.setattr(
@@ -89,9 +96,10 @@ def test_ray_starts_at_once_or_after_this_machine_was_measured(
     words += ["--num-samples", 3]
     result = run_cli(*words)
     assert result.exit_code == 0, result.stderr
-    assert seen == [*(["measured"] if waits else []), "Ray for 3", True]
-    assert ("to settle how convolutions are fastest" in result.stderr) == waits
-    assert "starting Ray on this machine; the first trial takes some seconds" in result.stderr
+    first = ["Ray for 3, held", "compiled", "up", "measured", "released"] if waits else ["Ray for 3"]
+    assert seen == [*first, True, "closed"]
+    once = ", and settling how convolutions are fastest here, once" if waits else ""
+    assert f"starting Ray on this machine{once}; the first trial takes some seconds" in result.stderr
 
 
 def plan(folder):
@@ -102,7 +110,7 @@ def plan(folder):
 
 @pytest.mark.parametrize("stage", ["pretext", "emotion"])
 def test_a_folder_without_data_is_told_of_before_ray_starts(run_cli, tmp_path, monkeypatch, stage):
-    monkeypatch.setattr("ecgtune.cli.sweep_run._session", lambda *_: pytest.fail("Ray would start"))
+    monkeypatch.setattr("ecgtune.cli.sweep_run._session", lambda *_, **__: pytest.fail("Ray would start"))
     result = run_cli("sweep", stage, "--data", tmp_path / "none", "--results", tmp_path / "results")
     assert result.exit_code == 2
     assert f"there is no folder {tmp_path / 'none'}; a data-set folder is needed" in result.stderr

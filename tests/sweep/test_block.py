@@ -142,7 +142,7 @@ def test_a_state_does_not_wait_for_a_report(worker, tmp_path):
     assert [epochs for epochs, _, _ in worker(CurveJob(9), state_seconds=0.0)] == [[1, 2, 3], [4, 5, 6, 7, 8, 9]]
 
 
-@pytest.mark.parametrize(("workers", "seconds"), [(1, 1.0), (20, 1.0), (64, 3.2), (1000, 50.0)])
+@pytest.mark.parametrize(("workers", "seconds"), [(1, 2.5), (50, 2.5), (64, 3.2), (1000, 50.0)])
 def test_the_more_workers_there_are_the_less_often_each_reports(workers, seconds):
     assert drive.block_seconds(workers) == pytest.approx(seconds)
 
