@@ -17,8 +17,6 @@ Scalar: TypeAlias = bool | int | float | str
 Stage: TypeAlias = Literal["pretext", "emotion"]
 STAGES: tuple[Stage, ...] = get_args(Stage)
 
-# The environment variable that says how convolutions are computed, where no option does.
-CONVOLUTION_VARIABLE = "ECGTUNE_CONVOLUTION"
 POOLINGS = ("max", "mean", "max+mean+std")
 TRANSFORMS = ("original", "noise", "scaling", "negation", "temporal_inversion", "permutation", "time_warping")
 

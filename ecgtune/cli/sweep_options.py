@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ecgtune.cli import options
 from ecgtune.cli.labels import Labels, labels
 from ecgtune.config import Stage
+from ecgtune.convolution_path import wanted_path
 from ecgtune.errors import InputError
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ class SweepOptions:
         """
         options.amounts(self.resource or [])
         labels(self.label or [])
+        if self.convolution is not None or not self.resume:
+            wanted_path(self.convolution)
         for given, name, what in ((self.ship_data, "--ship-data", "sends data to"), (self.label, "--label", "chooses")):
             if given and self.address is None:
                 raise InputError(f"{name} {what} the nodes of a cluster: name one with --address, or leave it out.")

@@ -14,7 +14,8 @@ import typer
 
 from ecgtune.cli.console import show_error, stderr, stdout
 from ecgtune.cli.sweep_options import SweepOptions
-from ecgtune.config import CONVOLUTION_VARIABLE, Scalar, Stage
+from ecgtune.config import Scalar, Stage
+from ecgtune.convolution_path import wanted_path
 from ecgtune.errors import EcgtuneError, InputError
 from ecgtune.imports import without_collection
 
@@ -162,8 +163,9 @@ def _will_measure(asked: SweepOptions) -> bool:
     """Whether this machine was never measured, and has to be now."""
     from ecgtune.data.cache import cache_folder
 
-    way = asked.convolution or os.environ.get(CONVOLUTION_VARIABLE) or "auto"
-    return way == "auto" and not asked.resume and not (cache_folder() / "convolution.json").is_file()
+    if asked.resume or wanted_path(asked.convolution) is not None:
+        return False
+    return not (cache_folder() / "convolution.json").is_file()
 
 
 def _measure(asked: SweepOptions, session: "RaySession") -> None:

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from ecgtune.config import EmotionHeadConfig, EncoderConfig, PretextHeadConfig
-from ecgtune.models.convolution import ConvolutionPath
+from ecgtune.convolution_path import ConvolutionPath
 from ecgtune.models.encoder import Encoder
 from ecgtune.models.heads import EmotionHead, PretextHeads
 

@@ -10,17 +10,16 @@ The last two have their pieces compiled for the machine by its own compiler, whe
 """
 
 from collections.abc import Callable
-from typing import Literal, TypeAlias, get_args
+from typing import TypeAlias
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ecgtune.convolution_path import ConvolutionPath
 from ecgtune.models.fourier import fourier_convolution
 from ecgtune.models.tiled import tiled_convolution
 
-ConvolutionPath: TypeAlias = Literal["direct", "fourier", "bf16", "tiled", "tiled32"]
-PATHS: tuple[ConvolutionPath, ...] = get_args(ConvolutionPath)
 # Those that multiply bfloat16, which is slow on a processor without units for it.
 BFLOAT16: tuple[ConvolutionPath, ...] = ("bf16", "tiled")
 # Those in tiles, with the type that float32 signals are given there.

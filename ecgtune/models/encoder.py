@@ -12,8 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ecgtune.convolution_path import ConvolutionPath
 from ecgtune.models import compiled
-from ecgtune.models.convolution import TILED, ConvolutionPath, convolution
+from ecgtune.models.convolution import TILED, convolution
 from ecgtune.models.peak import peak_convolution
 from ecgtune.models.pooling import pool
 from ecgtune.models.window_max import SIZE as POOL_SIZE

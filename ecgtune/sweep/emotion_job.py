@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ecgtune.config import EmotionConfig, Scalar, configure
+from ecgtune.convolution_path import ConvolutionPath
 from ecgtune.data.store import load_dataset
-from ecgtune.models import ConvolutionPath
 from ecgtune.training.collapse import emotion_symptom
 from ecgtune.training.emotion_data import EmotionData, emotion_data
 from ecgtune.training.finetune import finetune

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ecgtune.config import TRANSFORMS, PretextConfig, Scalar, configure
+from ecgtune.convolution_path import ConvolutionPath
 from ecgtune.data.pool import WindowPool
 from ecgtune.data.splits import Split, pretext_split
 from ecgtune.data.store import load_dataset
-from ecgtune.models import ConvolutionPath
 from ecgtune.pretext.transformation_recognition import make_views
 from ecgtune.training.collapse import pretext_symptom
 from ecgtune.training.memory import keep_freed_memory

@@ -16,9 +16,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from ecgtune.config import EncoderConfig
+from ecgtune.convolution_path import ConvolutionPath
 from ecgtune.errors import InputError
 from ecgtune.files import replaced_folder, sha256, write_json
-from ecgtune.models import ConvolutionPath, Encoder, build_encoder
+from ecgtune.models import Encoder, build_encoder
 from ecgtune.training.removed import removal_note
 
 FORMAT = 1

@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgtune.config import EncoderConfig
+from ecgtune.convolution_path import ConvolutionPath
 from ecgtune.data.splits import Split, require_disjoint, subject_folds
 from ecgtune.data.store import Target, WindowDataset
 from ecgtune.errors import DataError, InputError, LeakError
-from ecgtune.models import ConvolutionPath, Encoder
+from ecgtune.models import Encoder
 from ecgtune.training.checkpoint import load_encoder
 from ecgtune.training.embed import summaries
 from ecgtune.training.loop import Progress

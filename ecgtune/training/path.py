@@ -1,25 +1,24 @@
 """Which way of computing convolutions is the fastest here: measured in about a second, once per machine."""
 
 import json
-import os
 import platform
 import time
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any
 
 import torch
 
-from ecgtune.config import CONVOLUTION_VARIABLE, EncoderConfig
+from ecgtune.config import EncoderConfig
+from ecgtune.convolution_path import ConvolutionPath, wanted_path
 from ecgtune.data.cache import cache_folder
-from ecgtune.errors import InputError, StorageError
+from ecgtune.errors import StorageError
 from ecgtune.files import write_json
-from ecgtune.models import PATHS, ConvolutionPath, Encoder, build_encoder, compiled
+from ecgtune.models import Encoder, build_encoder, compiled
 from ecgtune.models.convolution import TILED
 
-PathChoice: TypeAlias = Literal["auto", "direct", "fourier", "bf16", "tiled", "tiled32"]
 # Windows of the shape that training sees would take too long to measure; a quarter of their length shows the same.
 _VIEWS, _TIMES = 28, 640
 _TURNS = 3
@@ -32,21 +31,16 @@ def choose_path(wanted: str | None, device: str, *, cache: Path | None = None) -
     On a GPU that is bf16 where it can, direct where not. On a CPU it is measured, and kept in the cache folder.
 
     Args:
-        wanted: `auto`, or a path's name; None asks the variable ECGTUNE_CONVOLUTION, without which it is `auto`.
+        wanted: as for `ecgtune.convolution_path.wanted_path`.
         device: `cpu` or `cuda`.
         cache: where the measurement is kept; None means `cache_folder()`.
 
     Raises:
         InputError: there is no such path.
     """
-    origin = CONVOLUTION_VARIABLE if wanted is None else "--convolution"
-    choice = (os.environ.get(CONVOLUTION_VARIABLE) or "auto") if wanted is None else wanted
-    for path in PATHS:
-        if choice == path:
-            return path
-    if choice != "auto":
-        allowed = ", ".join(get_args(PathChoice))
-        raise InputError(f"{origin}: there is no convolution path {choice!r}. Choose one of {allowed}.")
+    path = wanted_path(wanted)
+    if path is not None:
+        return path
     if torch.device(device).type == "cuda":
         return candidates(device)[-1]
     speeds = measured(cache or cache_folder())

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ecgtune.config import PretextConfig
+from ecgtune.convolution_path import ConvolutionPath
 from ecgtune.data.pool import WindowPool
 from ecgtune.data.splits import Split, require_disjoint
 from ecgtune.errors import DataError
-from ecgtune.models import ConvolutionPath, build_encoder
+from ecgtune.models import build_encoder
 from ecgtune.models.kept import unchanging_weights
 from ecgtune.pretext import PRETEXT_TASKS
 from ecgtune.training.loop import Progress, Stopwatch, copied, micro_batch, require_identity, run_identity, slices

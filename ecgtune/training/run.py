@@ -18,12 +18,12 @@ import numpy as np
 import tomli_w
 
 from ecgtune.config import EmotionConfig, PretextConfig, parameters
+from ecgtune.convolution_path import ConvolutionPath
 from ecgtune.data.pool import WindowPool
 from ecgtune.data.splits import Split, choose_held_out, pretext_split
 from ecgtune.data.store import load_dataset
 from ecgtune.errors import EcgtuneError, InputError
 from ecgtune.files import storage_errors, write_text
-from ecgtune.models import ConvolutionPath
 from ecgtune.training.checkpoint import load_card
 from ecgtune.training.emotion_data import EmotionData, emotion_data, seen_by
 from ecgtune.training.loop import Progress

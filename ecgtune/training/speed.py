@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import torch
 
 from ecgtune.config import EncoderConfig, PretextConfig
-from ecgtune.models import ConvolutionPath, build_encoder
+from ecgtune.convolution_path import ConvolutionPath
+from ecgtune.models import build_encoder
 from ecgtune.models.encoder import BLOCKS
 from ecgtune.models.window_max import SIZE as POOL_SIZE
 from ecgtune.pretext import PRETEXT_TASKS

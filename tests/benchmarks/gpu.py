@@ -15,7 +15,7 @@ import torch
 from common import arguments, compared, matmul_peak, provenance, save, show
 from side_by_side import SideBySide
 
-from ecgtune.models import PATHS
+from ecgtune.convolution_path import PATHS
 from ecgtune.training.path import candidates
 from ecgtune.training.speed import forward_flops, step_speed
 

@@ -19,7 +19,8 @@ from common import arguments, fastest, provenance, save
 from torch.profiler import ProfilerActivity, profile, record_function
 
 from ecgtune.config import EncoderConfig, PretextConfig
-from ecgtune.models import PATHS, build_encoder
+from ecgtune.convolution_path import PATHS
+from ecgtune.models import build_encoder
 from ecgtune.models.compiled import layers
 from ecgtune.pretext import PRETEXT_TASKS
 from ecgtune.training.path import candidates

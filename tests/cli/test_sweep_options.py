@@ -21,9 +21,9 @@ searcher = "grid"
         (["--space", "grid.toml"], "pretext/adam/lr has no end of values"),
     ],
 )
+@pytest.mark.usefixtures("no_ray")
 def test_refused(run_cli, tmp_path, monkeypatch, arguments, said):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("ecgtune.cli.sweep_run._session", lambda *_arguments: None)
     (tmp_path / "grid.toml").write_text(GRID)
     result = run_cli("sweep", "pretext", *arguments)
     assert result.exit_code == 2

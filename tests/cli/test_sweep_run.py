@@ -7,6 +7,7 @@ import pytest
 
 from ecgtune.cli.sweep_options import SweepOptions
 from ecgtune.cli.sweep_run import _to_go_on
+from ecgtune.errors import InputError
 
 
 @pytest.mark.parametrize(
@@ -23,13 +24,13 @@ def test_the_command_that_goes_on_is_the_same_with_its_name(words, asked, again)
     assert shlex.join(_to_go_on(typed, name, SweepOptions(**asked))) == f"ecgtune sweep pretext {again}"
 
 
+@pytest.mark.usefixtures("no_ray")
 @pytest.mark.parametrize(
     ("job", "last"), [(False, "resume: ecgtune sweep pretext --space smoke --name {} --resume"), (True, "")]
 )
 def test_an_interrupted_sweep_says_how_to_go_on(run_cli, tmp_path, monkeypatch, job, last):
     """The line of a job's log would be no command for who has submitted it."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("ecgtune.cli.sweep_run._session", lambda *_, **__: SimpleNamespace(close=lambda: None))
     monkeypatch.setattr("ecgtune.data.generated.generated_dreamer", lambda: tmp_path)
     monkeypatch.setattr("ecgtune.sweep.planning.plan_pretext", lambda folder, *_: plan(folder))
     monkeypatch.setattr(
@@ -118,6 +119,27 @@ def test_a_folder_without_data_is_told_of_before_ray_starts(run_cli, tmp_path, m
     assert result.exit_code == 2
     assert "File name too long" in result.stderr
     assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize("stage", ["pretext", "emotion"])
+@pytest.mark.parametrize(("words", "variable"), [(["--convolution", "fft"], ""), ([], "fft")])
+def test_an_unknown_way_of_convolution_is_told_of_before_ray_starts(
+    run_cli, tmp_path, monkeypatch, stage, words, variable
+):
+    monkeypatch.setenv("ECGTUNE_CONVOLUTION", variable)
+    monkeypatch.setattr("ecgtune.cli.sweep_run._session", lambda *_, **__: pytest.fail("Ray would start"))
+    result = run_cli("sweep", stage, "--results", tmp_path / "results", *words)
+    assert result.exit_code == 2
+    named = "--convolution" if words else "ECGTUNE_CONVOLUTION"
+    assert f"{named}: there is no convolution path 'fft'. Choose one of auto, direct" in result.stderr
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_sweep_that_goes_on_keeps_its_way_of_convolution_whatever_the_variable_says(monkeypatch):
+    monkeypatch.setenv("ECGTUNE_CONVOLUTION", "fft")
+    SweepOptions(resume=True, name="mine").check()
+    with pytest.raises(InputError, match="'fft'"):
+        SweepOptions(resume=True, name="mine", convolution="fft").check()
 
 
 def test_a_sweep_of_the_other_stage_is_not_resumed(run_cli, tmp_path):

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecgtune.config import EncoderConfig
-from ecgtune.models import PATHS, build_encoder, fourier, kept, tiled
+from ecgtune.convolution_path import PATHS
+from ecgtune.models import build_encoder, fourier, kept, tiled
 from ecgtune.models.convolution import convolution, direct, unfolded
 from ecgtune.models.fourier import fourier_convolution
 from ecgtune.models.kept import unchanging_weights

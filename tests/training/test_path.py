@@ -6,9 +6,8 @@ from collections import Counter
 import pytest
 import torch
 
-from ecgtune.config import CONVOLUTION_VARIABLE
+from ecgtune.convolution_path import PATHS, VARIABLE
 from ecgtune.errors import InputError
-from ecgtune.models import PATHS
 from ecgtune.training import path as module
 from ecgtune.training.path import candidates, choose_path, probe
 
@@ -16,7 +15,7 @@ from ecgtune.training.path import candidates, choose_path, probe
 @pytest.fixture
 def probed(monkeypatch):
     """Counts the probes, which say that the Fourier path is the fastest."""
-    monkeypatch.delenv(CONVOLUTION_VARIABLE, raising=False)
+    monkeypatch.delenv(VARIABLE, raising=False)
     counts = Counter()
 
     def measure(paths):
@@ -53,19 +52,10 @@ def test_a_cache_that_cannot_be_written_stops_nobody(probed, tmp_path):
 @pytest.mark.parametrize("path", PATHS)
 def test_a_path_can_be_wanted(path, probed, tmp_path, monkeypatch):
     assert choose_path(path, "cpu", cache=tmp_path) == path
-    monkeypatch.setenv(CONVOLUTION_VARIABLE, path)
+    monkeypatch.setenv(VARIABLE, path)
     assert choose_path(None, "cuda", cache=tmp_path) == path
     assert choose_path("auto", "cpu", cache=tmp_path) == "fourier"
     assert probed.total() == len(candidates())
-
-
-@pytest.mark.parametrize(
-    ("wanted", "variable", "named"), [("fft", "", "--convolution"), (None, "fft", CONVOLUTION_VARIABLE)]
-)
-def test_an_unknown_path_is_refused(wanted, variable, named, monkeypatch):
-    monkeypatch.setenv(CONVOLUTION_VARIABLE, variable)
-    with pytest.raises(InputError, match=f"{named}.*'fft'.*auto, direct, fourier, bf16, tiled, tiled32"):
-        choose_path(wanted, "cpu")
 
 
 @pytest.mark.parametrize(("supported", "expected"), [(True, "bf16"), (False, "direct")])

@@ -9,9 +9,10 @@ import pytest
 import torch
 from sklearn import metrics as sk
 
+from ecgtune.convolution_path import PATHS
 from ecgtune.data.splits import Split
 from ecgtune.errors import ConfigError, DataError, InputError, LeakError
-from ecgtune.models import PATHS, build_encoder
+from ecgtune.models import build_encoder
 from ecgtune.pretext import PRETEXT_TASKS, StepOutput
 from ecgtune.training import pretrain as module
 from ecgtune.training.pretrain import pretrain

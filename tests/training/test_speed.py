@@ -7,7 +7,8 @@ import torch
 import torch.nn.functional as F
 
 from ecgtune.config import EncoderConfig
-from ecgtune.models import PATHS, build_encoder
+from ecgtune.convolution_path import PATHS
+from ecgtune.models import build_encoder
 from ecgtune.training import speed as speed_module
 from ecgtune.training.memory import keep_freed_memory
 from ecgtune.training.speed import forward_flops, matmul_peak, step_speed
