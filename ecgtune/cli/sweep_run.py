@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from ecgtune.sweep.plan import SweepPlan
     from ecgtune.sweep.unchanged import Given
 
+# Of NVIDIA and of AMD.
+_GPU_DRIVERS = (Path("/dev/nvidiactl"), Path("/dev/kfd"))
+
 
 def new_folder(stage: Stage, asked: SweepOptions) -> "SweepFolder":
     """The folder of a sweep that begins; its name is made up where none was given.
@@ -161,11 +164,19 @@ def _session(asked: SweepOptions, num_samples: int | None, *, held: bool) -> "Ra
 
 def _will_measure(asked: SweepOptions) -> bool:
     """Whether this machine was never measured, and has to be now."""
-    from ecgtune.data.cache import cache_folder
-
-    if asked.resume or wanted_path(asked.convolution) is not None:
+    if asked.resume or wanted_path(asked.convolution) is not None or _will_use_gpus(asked):
         return False
-    return not (cache_folder() / "convolution.json").is_file()
+    from ecgtune.data.cache import cache_folder
+    from ecgtune.training.path_cache import seems_known
+
+    return not seems_known(cache_folder())
+
+
+def _will_use_gpus(asked: SweepOptions) -> bool:
+    """Whether trials use GPUs, as far as can be told without importing PyTorch: there nothing is measured."""
+    if asked.gpus_per_trial is not None:
+        return asked.gpus_per_trial > 0
+    return any(driver.exists() for driver in _GPU_DRIVERS)
 
 
 def _measure(asked: SweepOptions, session: "RaySession") -> None:

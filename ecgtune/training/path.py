@@ -1,23 +1,18 @@
 """Which way of computing convolutions is the fastest here: measured in about a second, once per machine."""
 
-import json
-import platform
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from ecgtune.config import EncoderConfig
 from ecgtune.convolution_path import ConvolutionPath, wanted_path
 from ecgtune.data.cache import cache_folder
-from ecgtune.errors import StorageError
-from ecgtune.files import write_json
 from ecgtune.models import Encoder, build_encoder, compiled
 from ecgtune.models.convolution import TILED
+from ecgtune.training import path_cache
 
 # Windows of the shape that training sees would take too long to measure; a quarter of their length shows the same.
 _VIEWS, _TIMES = 28, 640
@@ -49,23 +44,13 @@ def choose_path(wanted: str | None, device: str, *, cache: Path | None = None) -
 
 def measured(cache: Path) -> dict[ConvolutionPath, float]:
     """Views per second of one thread, for each path that makes sense on this CPU; from the cache, if it is there."""
-    file, machine = cache / "convolution.json", machine_key()
-    known = _read(file)
+    machine, known = machine_key(), path_cache.read(cache)
     try:
         return {path: float(known[machine][path]) for path in candidates()}
     except (ValueError, KeyError, TypeError):
         speeds = probe(candidates())
-    with suppress(StorageError, OSError):  # it will be measured again
-        write_json(file, {**known, machine: speeds})
+    path_cache.keep(cache, {**known, machine: speeds})
     return speeds
-
-
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        known = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return known if isinstance(known, dict) else {}
 
 
 def candidates(device: str = "cpu") -> tuple[ConvolutionPath, ...]:
@@ -100,19 +85,17 @@ def has_bf16_units() -> bool:
 def machine_key() -> str:
     """What the measurement depends on: the processor, PyTorch, what is compiled, and what is measured."""
     layers = "no layers" if not_compiled() else "layers"
-    return f"{processor()} | torch {torch.__version__} | {layers} compiled | {_VIEWS} x {_TIMES}"
+    return path_cache.key(_units(), f"{layers} compiled | {_VIEWS} x {_TIMES}")
 
 
 def processor() -> str:
     """The processor's name, with the vector instructions that PyTorch uses on it."""
-    model = platform.processor() or platform.machine()
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        model = next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        pass
-    units = " AMX" if torch.cpu._is_amx_tile_supported() else " BF16" if has_bf16_units() else ""
-    return f"{model} {torch.backends.cpu.get_cpu_capability()}{units}"
+    return f"{path_cache.processor_name()} {_units()}"
+
+
+def _units() -> str:
+    matrices = " AMX" if torch.cpu._is_amx_tile_supported() else " BF16" if has_bf16_units() else ""
+    return f"{torch.backends.cpu.get_cpu_capability()}{matrices}"
 
 
 def probe(paths: Sequence[ConvolutionPath]) -> dict[ConvolutionPath, float]:

@@ -6,8 +6,9 @@ from types import SimpleNamespace
 import pytest
 
 from ecgtune.cli.sweep_options import SweepOptions
-from ecgtune.cli.sweep_run import _to_go_on
+from ecgtune.cli.sweep_run import _to_go_on, _will_measure
 from ecgtune.errors import InputError
+from ecgtune.training import path_cache
 
 
 @pytest.mark.parametrize(
@@ -55,6 +56,7 @@ def test_an_interrupted_sweep_says_how_to_go_on(run_cli, tmp_path, monkeypatch, 
         ([], "fourier", False, False),
         (["--convolution", "direct"], "", False, False),
         (["--convolution", "auto"], "fourier", False, True),
+        (["--gpus-per-trial", "0.5"], "", False, False),
         ([], "", True, False),
     ],
 )
@@ -64,9 +66,10 @@ def test_workers_load_at_once_or_after_this_machine_was_measured(
     """Processes that compute would disturb a measurement."""
     monkeypatch.setenv("ECGTUNE_CONVOLUTION", variable)
     monkeypatch.setenv("ECGTUNE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("ecgtune.cli.sweep_run._GPU_DRIVERS", ())
     if measured:
         (tmp_path / "cache").mkdir()
-        (tmp_path / "cache" / "convolution.json").write_text("{}")
+        path_cache.keep(tmp_path / "cache", {path_cache.key("AVX", "layers"): {}})
     seen = []
 
     class Session:
@@ -101,6 +104,16 @@ def test_workers_load_at_once_or_after_this_machine_was_measured(
     assert seen == [*first, True, "closed"]
     once = ", and settling how convolutions are fastest here, once" if waits else ""
     assert f"starting Ray on this machine{once}; the first trial takes some seconds" in result.stderr
+
+
+@pytest.mark.parametrize(("gpus", "driver", "measures"), [(None, True, False), (None, False, True), (0.0, True, True)])
+def test_nothing_is_measured_where_trials_use_gpus(monkeypatch, tmp_path, gpus, driver, measures):
+    monkeypatch.setenv("ECGTUNE_CONVOLUTION", "")
+    monkeypatch.setenv("ECGTUNE_CACHE", str(tmp_path))
+    monkeypatch.setattr("ecgtune.cli.sweep_run._GPU_DRIVERS", (tmp_path / "none", tmp_path / "driver"))
+    if driver:
+        (tmp_path / "driver").touch()
+    assert _will_measure(SweepOptions(gpus_per_trial=gpus)) == measures
 
 
 def plan(folder):

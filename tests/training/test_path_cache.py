@@ -1,0 +1,53 @@
+"""What was measured before, by machine."""
+
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError
+
+import pytest
+
+from ecgtune.training import path_cache
+from ecgtune.training.path import machine_key
+
+
+def test_what_is_kept_is_read_again(tmp_path):
+    assert path_cache.read(tmp_path) == {}
+    path_cache.keep(tmp_path / "new", {"a": {"direct": 1.0}})
+    assert path_cache.read(tmp_path / "new") == {"a": {"direct": 1.0}}
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{", "3"])
+def test_a_file_that_says_nothing_is_as_none(tmp_path, content):
+    (tmp_path / "convolution.json").write_text(content)
+    assert path_cache.read(tmp_path) == {}
+    assert not path_cache.seems_known(tmp_path)
+
+
+def test_a_machine_is_known_whose_own_name_is_in_the_file(tmp_path):
+    path_cache.keep(tmp_path, {machine_key(): {}})
+    assert path_cache.seems_known(tmp_path)
+
+
+@pytest.mark.parametrize("other", ["processor", "PyTorch"])
+def test_a_machine_is_not_known_by_what_another_one_or_another_pytorch_measured(tmp_path, monkeypatch, other):
+    """A home folder may be shared by machines that differ."""
+    path_cache.keep(tmp_path, {machine_key(): {}})
+    if other == "processor":
+        monkeypatch.setattr(path_cache, "processor_name", lambda: "another")
+    else:
+        monkeypatch.setattr(path_cache, "version", lambda _: "0.1")
+    assert not path_cache.seems_known(tmp_path)
+
+
+def test_pytorch_without_its_papers_has_no_version(monkeypatch):
+    def lost(name):
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr(path_cache, "version", lost)
+    assert "| torch | layers" in path_cache.key("AVX2", "layers")
+
+
+def test_it_is_read_without_pytorch():
+    code = "import sys, ecgtune.training.path_cache; print('torch' in sys.modules)"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout == "False\n"
