@@ -4,17 +4,17 @@ import signal
 import threading
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import chain
-from multiprocessing import active_children, get_context
 from os import cpu_count
+from queue import SimpleQueue
 
 from ecgtune.data.person import WindowedRecording, prepare_person
 from ecgtune.data.preprocessing import Preparation
 from ecgtune.data.reader import Reader
 from ecgtune.data.recording import Recording
+from ecgtune.data.worker_process import DeadProcessError, WorkerProcess
 from ecgtune.errors import EcgtuneError
 
 # An hour of one lead takes about half a second, and a process several seconds to start.
@@ -58,30 +58,41 @@ def _in_processes(
     people: Iterator[Sequence[Recording]], preparation: Preparation, workers: int
 ) -> Iterator[tuple[int, list[WindowedRecording], list[str]]]:
     waiting: deque[tuple[int, Future[tuple[list[WindowedRecording], list[str]]]]] = deque()
-    others = set(active_children())
-    done = False
-    # A forked process would inherit whatever threads and locks this one has.
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    with _interrupts_held_back():
+        processes = [WorkerProcess() for _ in range(workers)]
+    idle: SimpleQueue[WorkerProcess] = SimpleQueue()
+    for process in processes:
+        idle.put(process)
+
+    def prepared(recordings: Sequence[Recording]) -> tuple[list[WindowedRecording], list[str]]:
+        process = idle.get()
         try:
-            for recordings in people:
-                with _interrupts_held_back():
-                    future = pool.submit(prepare_person, recordings, preparation)
-                waiting.append((len(recordings), future))
-                if len(waiting) > workers:
-                    read, future = waiting.popleft()
-                    yield read, *future.result()
-            for read, future in waiting:
-                yield read, *future.result()
-            done = True
-        except BrokenProcessPool as error:
-            raise EcgtuneError(
-                "a process that prepared a person was killed, most likely for want of memory. "
-                "Close other programs, or prepare with --workers 1."
-            ) from error
+            return process(prepare_person, recordings, preparation)
         finally:
-            if not done:  # interrupted, or failed elsewhere: nobody waits for what is still at work
-                for process in set(active_children()) - others:
-                    process.terminate()
+            idle.put(process)
+
+    threads = ThreadPoolExecutor(workers)
+    try:
+        for recordings in people:
+            waiting.append((len(recordings), threads.submit(prepared, recordings)))
+            if len(waiting) > workers:
+                read, future = waiting.popleft()
+                yield read, *future.result()
+        for read, future in waiting:
+            yield read, *future.result()
+    except BaseException as error:  # also of an interrupt: nobody waits for what is still at work
+        for process in processes:
+            process.kill()
+        if not isinstance(error, DeadProcessError):
+            raise
+        raise EcgtuneError(
+            "a process that prepared a person was killed, most likely for want of memory. "
+            "Close other programs, or prepare with --workers 1."
+        ) from error
+    finally:
+        threads.shutdown(cancel_futures=True)
+        for process in processes:
+            process.close()
 
 
 @contextmanager
