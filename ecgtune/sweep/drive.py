@@ -28,14 +28,14 @@ from ecgtune.sweep.visible import Newcomers
 STATE_SECONDS = 5.0
 # Epochs that no scheduler waits for are reported together, so often that the display stays alive.
 BLOCK_SECONDS = 2.5
-# Many workers report less often, so that the driver hears of so many blocks a second and not more: a worker waits for
-# the answer to its report, and the longer the more of them there are.
-_BLOCKS_PER_SECOND = 20
+# More workers than this report less often, so that the driver hears of no more than 20 blocks a second: a worker waits
+# for the answer to its report, and the longer the more of them there are.
+_MANY_WORKERS = 50
 
 
 def block_seconds(concurrency: int) -> float:
     """How often each of so many workers reports what no scheduler waits for."""
-    return max(BLOCK_SECONDS, concurrency / _BLOCKS_PER_SECOND)
+    return BLOCK_SECONDS * max(1.0, concurrency / _MANY_WORKERS)
 
 
 def drive(plan: SweepPlan, observer: SweepObserver, concurrency: int, storage: Storage) -> tuple[bool, SweepRecord]:
