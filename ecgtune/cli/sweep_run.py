@@ -167,16 +167,18 @@ def _will_measure(asked: SweepOptions) -> bool:
     if asked.resume or wanted_path(asked.convolution) is not None or _will_use_gpus(asked):
         return False
     from ecgtune.data.cache import cache_folder
-    from ecgtune.training.path_cache import seems_known
+    from ecgtune.training.path_cache import is_known
 
-    return not seems_known(cache_folder())
+    return not is_known(cache_folder())
 
 
 def _will_use_gpus(asked: SweepOptions) -> bool:
     """Whether trials use GPUs, as far as can be told without importing PyTorch: there nothing is measured."""
     if asked.gpus_per_trial is not None:
         return asked.gpus_per_trial > 0
-    return any(driver.exists() for driver in _GPU_DRIVERS)
+    from ecgtune.training.path_cache import pytorch_uses_gpus
+
+    return any(driver.exists() for driver in _GPU_DRIVERS) and pytorch_uses_gpus()
 
 
 def _measure(asked: SweepOptions, session: "RaySession") -> None:

@@ -12,6 +12,7 @@ from ecgtune.convolution_path import ConvolutionPath, wanted_path
 from ecgtune.data.cache import cache_folder
 from ecgtune.models import Encoder, build_encoder, compiled
 from ecgtune.models.convolution import TILED
+from ecgtune.processor import processor_name
 from ecgtune.training import path_cache
 
 # Windows of the shape that training sees would take too long to measure; a quarter of their length shows the same.
@@ -85,17 +86,13 @@ def has_bf16_units() -> bool:
 def machine_key() -> str:
     """What the measurement depends on: the processor, PyTorch, what is compiled, and what is measured."""
     layers = "no layers" if not_compiled() else "layers"
-    return path_cache.key(_units(), f"{layers} compiled | {_VIEWS} x {_TIMES}")
+    return path_cache.key(f"{layers} compiled | {_VIEWS} x {_TIMES}")
 
 
 def processor() -> str:
     """The processor's name, with the vector instructions that PyTorch uses on it."""
-    return f"{path_cache.processor_name()} {_units()}"
-
-
-def _units() -> str:
     matrices = " AMX" if torch.cpu._is_amx_tile_supported() else " BF16" if has_bf16_units() else ""
-    return f"{torch.backends.cpu.get_cpu_capability()}{matrices}"
+    return f"{processor_name()} {torch.backends.cpu.get_cpu_capability()}{matrices}"
 
 
 def probe(paths: Sequence[ConvolutionPath]) -> dict[ConvolutionPath, float]:

@@ -185,7 +185,7 @@ def test_harness():
 @pytest.mark.ray
 def test_first_trial(tiny, tmp_path):
     module = importlib.import_module("first_trial")
-    found = module.benchmark(tmp_path, tiny(tmp_path / "data", 200, 10).folder, 1)
+    found = module.benchmark(tmp_path, tiny(tmp_path / "data", 200, 10).folder, 1, throw_away=False)
     (run,) = found["runs"]
     for side in ("ours", "baseline"):
         assert 0 < run[f"{side}_s"] < run[f"{side}_command_s"]

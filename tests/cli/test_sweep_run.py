@@ -69,7 +69,7 @@ def test_workers_load_at_once_or_after_this_machine_was_measured(
     monkeypatch.setattr("ecgtune.cli.sweep_run._GPU_DRIVERS", ())
     if measured:
         (tmp_path / "cache").mkdir()
-        path_cache.keep(tmp_path / "cache", {path_cache.key("AVX", "layers"): {}})
+        path_cache.keep(tmp_path / "cache", {path_cache.key("layers"): {}})
     seen = []
 
     class Session:
@@ -111,9 +111,12 @@ def test_nothing_is_measured_where_trials_use_gpus(monkeypatch, tmp_path, gpus, 
     monkeypatch.setenv("ECGTUNE_CONVOLUTION", "")
     monkeypatch.setenv("ECGTUNE_CACHE", str(tmp_path))
     monkeypatch.setattr("ecgtune.cli.sweep_run._GPU_DRIVERS", (tmp_path / "none", tmp_path / "driver"))
+    monkeypatch.setattr(path_cache, "version", lambda _: "2.13.0")
     if driver:
         (tmp_path / "driver").touch()
     assert _will_measure(SweepOptions(gpus_per_trial=gpus)) == measures
+    # It keeps the way that it was begun with.
+    assert not _will_measure(SweepOptions(gpus_per_trial=gpus, resume=True, name="a"))
 
 
 def plan(folder):

@@ -45,6 +45,17 @@ except InputError as error:
     assert said == ["no", "Ray", "cluster", "answers", "at", "127", "True"]
 
 
+def test_the_workers_of_another_cluster_are_not_held():
+    said = run("""
+import os
+from ecgtune.sweep.engine import RaySession
+session = RaySession("127.0.0.1:1", held=True)
+print("ECGTUNE_WORKERS_WAIT_FOR" in os.environ)
+session.close()
+""")
+    assert said == ["False"]
+
+
 @pytest.mark.slow
 def test_a_session_that_is_never_entered_leaves_nothing_behind():
     said = run("""

@@ -21,6 +21,7 @@ import torch
 from ecgtune.data.cache import cache_folder
 from ecgtune.errors import StorageError
 from ecgtune.files import replaced
+from ecgtune.processor import processor_flags
 
 VARIABLE = "ECGTUNE_COMPILE"
 _OFF = ("0", "no", "off", "false")
@@ -126,14 +127,6 @@ def _checksum(file: Path) -> str:
 
 def _key(command: list[str]) -> str:
     """Of everything that decides what comes out: a home folder may be shared by machines that differ."""
-    parts = [shlex.join(command), platform.machine(), _processor_flags()]
+    parts = [shlex.join(command), platform.machine(), processor_flags()]
     parts += [Path(__file__).with_name(name).read_text(encoding="utf-8") for name in _SOURCES]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
-
-
-def _processor_flags() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor()
-    return next((line for line in lines if line.startswith(("flags", "Features"))), "")

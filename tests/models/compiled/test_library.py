@@ -38,7 +38,7 @@ def test_it_is_compiled_once_per_type_and_kept(fresh, tmp_path):
 def test_another_compiler_or_processor_is_compiled_for_anew(fresh, monkeypatch):
     assert compiled.available(torch.float32)
     for change in (lambda: monkeypatch.setenv("CC", "cc -DOTHER"),
-                   lambda: monkeypatch.setattr(library, "_processor_flags", lambda: "other")):  # fmt: skip
+                   lambda: monkeypatch.setattr(library, "processor_flags", lambda: "other")):  # fmt: skip
         change()
         library._loaded.cache_clear()
         assert compiled.available(torch.float32)
