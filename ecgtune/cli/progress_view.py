@@ -75,7 +75,8 @@ def _running(tally: SweepTally, places: int) -> list[RenderableType]:
             Text(parameters_text(trial.parameters), "dim"),
         )
     if not trials:
-        return [Text("waiting for a trial to start", "dim")]
+        over = tally.done >= tally.num_samples
+        return [Text("writing the results" if over else "waiting for a trial to start", "dim")]
     rest = len(trials) - len(shown)
     return [table, Text(f"and {rest} more running", "dim")] if rest else [table]
 

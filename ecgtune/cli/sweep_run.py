@@ -5,6 +5,7 @@ import shlex
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from ecgtune.cli.console import show_error, stderr, stdout
+from ecgtune.cli.heard import heard_once
 from ecgtune.cli.sweep_options import SweepOptions
 from ecgtune.config import Scalar, Stage
 from ecgtune.convolution_path import wanted_path
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from ecgtune.sweep.engine import RaySession
     from ecgtune.sweep.folder import SweepFolder
     from ecgtune.sweep.plan import SweepPlan
+    from ecgtune.sweep.runner import SweepOutcome
     from ecgtune.sweep.unchanged import Given
 
 # Of NVIDIA and of AMD.
@@ -105,33 +108,10 @@ def go_on(stage: Stage, asked: SweepOptions, given: "Callable[[], Given]") -> No
 
 
 def _run(make_plan: "Callable[[], SweepPlan]", asked: SweepOptions, num_samples: int | None = None) -> None:
-    """Plan a sweep and run it; meanwhile Ray starts."""
-    from ecgtune.cli.progress import SweepProgress
+    """Plan a sweep and run it, and tell what came of it."""
     from ecgtune.uri import below, uri_of
 
-    progress = SweepProgress(stderr())
-    measures = _will_measure(asked)
-    if asked.address is not None:
-        from ecgtune.sweep.knock import knock
-
-        knock(asked.address)  # Before planning, which may take a while.
-    session = _session(asked, num_samples, held=measures)
-    try:
-        progress.note(_what_comes_first(asked, measures=measures))
-        _load(compiles=measures)
-        if measures:
-            _measure(asked, session)
-        with progress:
-            plan = replace(make_plan(), command=shlex.join(["ecgtune", *sys.argv[1:]]))
-            from ecgtune.sweep.runner import run_sweep
-
-            outcome = run_sweep(plan, progress, overwrite=asked.overwrite, resume=asked.resume, session=session)
-    except EcgtuneError as error:
-        # Told now: to stop Ray in the middle of its start takes a moment.
-        show_error(str(error))
-        raise typer.Exit(error.exit_code) from error
-    finally:
-        session.close()
+    outcome = _outcome(make_plan, asked, num_samples)
     uri = uri_of(outcome.folder.path.parent)
     place = str(outcome.folder.path) if uri is None else below(uri, outcome.folder.name)
     stdout().print(place, soft_wrap=True, markup=False)
@@ -144,6 +124,35 @@ def _run(make_plan: "Callable[[], SweepPlan]", asked: SweepOptions, num_samples:
             words = _to_go_on(sys.argv[1:], outcome.folder.name, asked)
             stderr().print(f"resume: {shlex.join(words)}", soft_wrap=True, markup=False)
         raise typer.Exit(130)
+
+
+def _outcome(make_plan: "Callable[[], SweepPlan]", asked: SweepOptions, num_samples: int | None) -> "SweepOutcome":
+    """Plan a sweep and run it; meanwhile Ray starts."""
+    from ecgtune.cli.progress import SweepProgress
+
+    progress = SweepProgress(stderr())
+    measures = _will_measure(asked)
+    if asked.address is not None:
+        from ecgtune.sweep.knock import knock
+
+        knock(asked.address)  # Before planning, which may take a while.
+    with heard_once(progress.note) as require_silence, closing(_session(asked, num_samples, held=measures)) as session:
+        try:
+            progress.note(_what_comes_first(asked, measures=measures))
+            _load(compiles=measures)
+            require_silence()
+            if measures:
+                progress.note(_measure(asked, session))
+            with progress:
+                plan = replace(make_plan(), command=shlex.join(["ecgtune", *sys.argv[1:]]))
+                from ecgtune.sweep.runner import run_sweep
+
+                require_silence()
+                return run_sweep(plan, progress, overwrite=asked.overwrite, resume=asked.resume, session=session)
+        except EcgtuneError as error:
+            # Told now: to stop Ray in the middle of its start takes a moment.
+            show_error(str(error))
+            raise typer.Exit(error.exit_code) from error
 
 
 def _to_go_on(words: Sequence[str], name: str, asked: SweepOptions) -> list[str]:
@@ -181,14 +190,21 @@ def _will_use_gpus(asked: SweepOptions) -> bool:
     return any(driver.exists() for driver in _GPU_DRIVERS) and pytorch_uses_gpus()
 
 
-def _measure(asked: SweepOptions, session: "RaySession") -> None:
-    """Measure this machine while nothing else computes: Ray is up, and its workers do not load yet."""
+def _measure(asked: SweepOptions, session: "RaySession") -> str:
+    """Measure this machine while nothing else computes, since workers do not load yet; says what was found."""
+    from ecgtune.data.cache import cache_folder
     from ecgtune.training.path import choose_path
+    from ecgtune.training.path_cache import is_kept
 
     resources = asked.resources()
     session.wait()
-    choose_path(resources.convolution, resources.device)
+    chosen = choose_path(resources.convolution, resources.device)
     session.release()
+    lost = (
+        f" That cannot be kept, since {cache_folder()} cannot be written: each sweep will find out anew, and each of "
+        "its workers compile. ECGTUNE_CACHE names another folder."
+    )
+    return f"convolutions are computed by `{chosen}`.{'' if is_kept(cache_folder()) else lost}"
 
 
 def _what_comes_first(asked: SweepOptions, *, measures: bool) -> str:

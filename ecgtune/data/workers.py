@@ -7,6 +7,7 @@ from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import chain
+from multiprocessing import resource_tracker
 from os import cpu_count
 from queue import SimpleQueue
 
@@ -58,6 +59,8 @@ def _in_processes(
     people: Iterator[Sequence[Recording]], preparation: Preparation, workers: int
 ) -> Iterator[tuple[int, list[WindowedRecording], list[str]]]:
     waiting: deque[tuple[int, Future[tuple[list[WindowedRecording], list[str]]]]] = deque()
+    # It is started with the first process, and then lets interrupts through to it and all others.
+    resource_tracker.ensure_running()
     with _interrupts_held_back():
         processes = [WorkerProcess() for _ in range(workers)]
     idle: SimpleQueue[WorkerProcess] = SimpleQueue()

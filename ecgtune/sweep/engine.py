@@ -3,6 +3,7 @@
 import logging
 import os
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from typing import Any
 
 import joblib
 
-from ecgtune.errors import InputError
+from ecgtune.errors import EcgtuneError, InputError
 from ecgtune.sweep.hold import Hold
 from ecgtune.sweep.knock import knock
 from ecgtune.sweep.local_node import lean_node
@@ -79,6 +80,7 @@ class RaySession:
 
         Raises:
             InputError: there is no cluster at the address, or it does not take us.
+            EcgtuneError: Ray does not start on this machine.
         """
         import ray
 
@@ -140,8 +142,15 @@ class RaySession:
         )
 
     def _refuse(self, error: Exception) -> None:
-        if self._address is None or not isinstance(error, (OSError, ValueError, RuntimeError)):
+        if not isinstance(error, (OSError, ValueError, RuntimeError)):
             raise error
+        if self._address is None:
+            said = (str(error).strip().splitlines() or ["no reason given"])[0]
+            place = os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR") or tempfile.gettempdir()
+            raise EcgtuneError(
+                f"Ray does not start on this machine ({type(error).__name__}: {said}). It keeps files in "
+                f"{place}/ray: is there room, and can they be written? TMPDIR names another place."
+            ) from error
         raise InputError(
             f"the cluster at {self._address} answers, but this process cannot join it ({type(error).__name__}). "
             "A sweep is driven from a node of the cluster: make this machine one with "

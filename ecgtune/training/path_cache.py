@@ -21,10 +21,7 @@ _KEPT: dict[Path, dict[str, Any]] = {}
 
 def read(cache: Path) -> dict[str, Any]:
     """By machine, what the file holds and what this process has kept."""
-    known = None
-    with suppress(OSError, ValueError):
-        known = json.loads(_file(cache).read_text(encoding="utf-8"))
-    return {**(known if isinstance(known, dict) else {}), **_KEPT.get(cache, {})}
+    return {**_in_file(cache), **_KEPT.get(cache, {})}
 
 
 def keep(cache: Path, known: dict[str, Any]) -> None:
@@ -47,6 +44,11 @@ def is_known(cache: Path) -> bool:
     return any(each.startswith(_machine()) for each in read(cache))
 
 
+def is_kept(cache: Path) -> bool:
+    """Whether this machine's measurement is in the file, where other processes find it."""
+    return any(each.startswith(_machine()) for each in _in_file(cache))
+
+
 def pytorch_uses_gpus() -> bool:
     """Whether PyTorch was built for GPUs, as far as its version says."""
     return not _pytorch().endswith("+cpu")
@@ -64,6 +66,13 @@ def _pytorch() -> str:
         return version("torch")
     except PackageNotFoundError:
         return "of no version"
+
+
+def _in_file(cache: Path) -> dict[str, Any]:
+    known = None
+    with suppress(OSError, ValueError):
+        known = json.loads(_file(cache).read_text(encoding="utf-8"))
+    return known if isinstance(known, dict) else {}
 
 
 def _file(cache: Path) -> Path:

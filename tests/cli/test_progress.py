@@ -163,6 +163,12 @@ def test_the_live_view_before_the_first_trial():
     ]
 
 
+def test_the_live_view_after_the_last_trial():
+    over = tally()
+    over.ended.update(COMPLETE=3, PRUNED=1)
+    assert live_text(over, now=3.0).splitlines()[0].rstrip() == "writing the results"
+
+
 @pytest.mark.parametrize(("width", "height"), [(80, 24), (60, 12), (80, 8), (200, 50)])
 def test_the_live_view_fits_the_terminal(width, height):
     sweep = tally(num_samples=1000, metric="val_one_vs_rest_accuracy", max_epochs=1000)

@@ -87,7 +87,7 @@ def test_workers_load_at_once_or_after_this_machine_was_measured(
 
     monkeypatch.setattr("ecgtune.sweep.engine.RaySession", Session)
     monkeypatch.setattr("ecgtune.training.path.not_compiled", lambda: seen.append("compiled"))
-    monkeypatch.setattr("ecgtune.training.path.choose_path", lambda *_: seen.append("measured"))
+    monkeypatch.setattr("ecgtune.training.path.choose_path", lambda *_: seen.append("measured") or "tiled")
     monkeypatch.setattr("ecgtune.sweep.planning.plan_pretext", lambda folder, *_: plan(folder))
     monkeypatch.setattr(
         "ecgtune.sweep.runner.run_sweep",
@@ -104,6 +104,8 @@ def test_workers_load_at_once_or_after_this_machine_was_measured(
     assert seen == [*first, True, "closed"]
     once = ", and settling how convolutions are fastest here, once" if waits else ""
     assert f"starting Ray on this machine{once}; the first trial takes some seconds" in result.stderr
+    # This measurement has kept nothing.
+    assert ("computed by `tiled`. That cannot be kept, since" in result.stderr) == waits
 
 
 @pytest.mark.parametrize(("gpus", "driver", "measures"), [(None, True, False), (None, False, True), (0.0, True, True)])

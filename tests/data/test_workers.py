@@ -1,6 +1,8 @@
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 
@@ -81,6 +83,27 @@ def test_an_interrupt_while_processes_start_is_answered_afterwards(threads):
         for other in others:
             other.join()
     assert reached == ["the end of the block"]
+
+
+def test_no_process_hears_an_interrupt():
+    """Also where they are the first ones: Python then starts a process of its own, and lets interrupts through."""
+    code = """
+import signal
+import subprocess
+import sys
+from ecgtune.data import workers
+heard = []
+class Process(workers.WorkerProcess):
+    def __init__(self):
+        super().__init__()
+        heard.append(signal.SIGINT not in self(signal.pthread_sigmask, signal.SIG_BLOCK, ()))
+workers.WorkerProcess = Process
+if __name__ == "__main__":
+    list(workers._in_processes(iter([]), None, 2))
+    print(heard)
+"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
+    assert ran.stdout == "[False, False]\n", ran.stderr
 
 
 def test_a_thread_may_start_processes_too():

@@ -45,6 +45,24 @@ except InputError as error:
     assert said == ["no", "Ray", "cluster", "answers", "at", "127", "True"]
 
 
+def test_ray_that_does_not_start_is_one_message(tmp_path):
+    (tmp_path / "file").touch()
+    said = run(f"""
+import os
+os.environ["TMPDIR"] = {str(tmp_path / "file")!r}
+from ecgtune.errors import EcgtuneError
+from ecgtune.sweep.engine import RaySession
+try:
+    with RaySession(None, 1):
+        pass
+except EcgtuneError as error:
+    print(error.exit_code, str(error))
+""")
+    said = " ".join(said)
+    assert said.startswith("1 Ray does not start on this machine (NotADirectoryError: ")
+    assert f"It keeps files in {tmp_path / 'file'}/ray" in said
+
+
 def test_the_workers_of_another_cluster_are_not_held():
     said = run("""
 import os

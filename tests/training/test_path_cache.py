@@ -52,6 +52,15 @@ def test_a_process_knows_what_it_has_measured_where_nothing_can_be_written(tmp_p
     assert path_cache.read(tmp_path / "file") == {"a": {"direct": 1.0}}
 
 
+def test_it_is_kept_where_it_can_be_written(tmp_path):
+    (tmp_path / "file").touch()
+    for place, kept in ((tmp_path, True), (tmp_path / "file", False)):
+        assert not path_cache.is_kept(place)
+        path_cache.keep(place, {machine_key(): {}})
+        assert path_cache.is_known(place)
+        assert path_cache.is_kept(place) == kept
+
+
 @pytest.mark.parametrize(("installed", "uses"), [("2.13.0+cpu", False), ("2.13.0+cu130", True), ("2.13.0", True)])
 def test_a_pytorch_for_processors_alone_uses_no_gpu(monkeypatch, installed, uses):
     monkeypatch.setattr(path_cache, "version", lambda _: installed)

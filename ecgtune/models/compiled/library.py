@@ -85,6 +85,8 @@ def _loaded(dtype: torch.dtype) -> tuple[ctypes.CDLL | None, str]:
         except subprocess.CalledProcessError as error:
             said = error.stderr.strip().splitlines() or [f"exit code {error.returncode}"]
             reason = reason or f"{shlex.join(compiler)} failed: {said[0]}"
+            if error.returncode < 0:
+                break  # killed, as by Ctrl-C, and not for want of OpenMP
         except (OSError, subprocess.TimeoutExpired) as error:
             reason = reason or str(error)
     return None, reason

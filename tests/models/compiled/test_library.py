@@ -52,6 +52,20 @@ def test_a_cache_that_cannot_be_written_stops_nobody(fresh, tmp_path, monkeypatc
     assert compiled.why_not(torch.float32) == ""
 
 
+@pytest.mark.parametrize(("code", "tries"), [(-2, 1), (1, 2)])
+def test_a_compiler_that_was_killed_is_not_asked_again(fresh, monkeypatch, code, tries):
+    asked = []
+
+    def fail(command, to):
+        asked.append(command)
+        raise subprocess.CalledProcessError(code, command, stderr="")
+
+    monkeypatch.setattr(library, "_compile", fail)
+    monkeypatch.setenv("CC", "python3")
+    assert f"exit code {code}" in compiled.why_not(torch.float32)
+    assert len(asked) == tries
+
+
 def kept_in(tmp_path):
     (file,) = (tmp_path / "cache" / "compiled").glob("*.so")
     return file
