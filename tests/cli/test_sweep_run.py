@@ -1,6 +1,8 @@
 """What `ecgtune sweep` prints around a sweep."""
 
 import shlex
+import signal
+from contextlib import suppress
 from types import SimpleNamespace
 
 import pytest
@@ -119,6 +121,36 @@ def test_nothing_is_measured_where_trials_use_gpus(monkeypatch, tmp_path, gpus, 
     assert _will_measure(SweepOptions(gpus_per_trial=gpus)) == measures
     # It keeps the way that it was begun with.
     assert not _will_measure(SweepOptions(gpus_per_trial=gpus, resume=True, name="a"))
+
+
+@pytest.mark.usefixtures("no_ray")
+@pytest.mark.parametrize("where", ["loading", "planning"])
+def test_ctrl_c_that_an_import_has_swallowed_still_stops(run_cli, tmp_path, monkeypatch, where):
+    reached = []
+
+    def swallow(*_, **__):
+        reached.append("swallowed")
+        with suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+
+    def make_plan(folder, *_):
+        if where == "planning":
+            swallow()
+        reached.append("planned")
+        return plan(folder)
+
+    monkeypatch.setattr("ecgtune.cli.sweep_run._load", swallow if where == "loading" else lambda **_: None)
+    monkeypatch.setattr("ecgtune.sweep.planning.plan_pretext", make_plan)
+    monkeypatch.setattr("ecgtune.sweep.runner.run_sweep", lambda *_, **__: reached.append("run"))
+    (tmp_path / "dataset.json").touch()
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        result = run_cli("sweep", "pretext", "--space", "smoke", "--data", tmp_path, "--results", tmp_path / "results")
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert result.exit_code == 130
+    assert reached == ["swallowed", *(["planned"] if where == "planning" else [])]
 
 
 def plan(folder):

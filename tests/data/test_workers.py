@@ -13,6 +13,7 @@ from ecgtune.data import workers
 from ecgtune.data.prepare import prepare
 from ecgtune.data.preprocessing import Preparation
 from ecgtune.data.recording import Recording
+from ecgtune.data.worker_process import DeadProcessError
 from ecgtune.errors import DataError, EcgtuneError
 
 
@@ -83,6 +84,33 @@ def test_an_interrupt_while_processes_start_is_answered_afterwards(threads):
         for other in others:
             other.join()
     assert reached == ["the end of the block"]
+
+
+def test_nobody_waits_for_what_is_at_work_when_something_fails(monkeypatch):
+    ends = []
+
+    class AtWork:
+        def __init__(self):
+            self.killed = threading.Event()
+
+        def __call__(self, *_):
+            ends.append(self.killed.wait(10))
+            raise DeadProcessError
+
+        def kill(self):
+            self.killed.set()
+
+        def close(self):
+            pass
+
+    def people():
+        yield []
+        raise DataError("the second file is corrupt")
+
+    monkeypatch.setattr(workers, "WorkerProcess", AtWork)
+    with pytest.raises(DataError, match="second file"):
+        list(workers._in_processes(people(), Preparation(), 2))
+    assert ends in ([True], [])  # or it had not begun
 
 
 def test_no_process_hears_an_interrupt():
