@@ -5,7 +5,7 @@ from typing import Literal, TypeAlias, get_args
 
 from ecgtune.errors import InputError
 
-ConvolutionPath: TypeAlias = Literal["direct", "fourier", "bf16", "tiled", "tiled32"]
+ConvolutionPath: TypeAlias = Literal["direct", "fourier", "bf16", "tiled", "tiled32", "inductor", "cudagraphs"]
 PATHS: tuple[ConvolutionPath, ...] = get_args(ConvolutionPath)
 # The environment variable that says how convolutions are computed, where no option does.
 VARIABLE = "ECGTUNE_CONVOLUTION"

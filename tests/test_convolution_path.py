@@ -27,7 +27,9 @@ def test_nothing_wanted_is_the_fastest(monkeypatch):
 @pytest.mark.parametrize(("option", "variable", "named"), [("fft", "", "--convolution"), (None, "fft", VARIABLE)])
 def test_an_unknown_way_is_refused(monkeypatch, option, variable, named):
     monkeypatch.setenv(VARIABLE, variable)
-    with pytest.raises(InputError, match=f"{named}.*'fft'.*auto, direct, fourier, bf16, tiled, tiled32"):
+    with pytest.raises(
+        InputError, match=f"{named}.*'fft'.*auto, direct, fourier, bf16, tiled, tiled32, inductor, cudagraphs"
+    ):
         wanted_path(option)
 
 

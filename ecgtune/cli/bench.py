@@ -25,10 +25,12 @@ def bench(
     """Measure the pretext training step on this machine, for every way to compute its convolutions.
 
     Shows which way was chosen, views per second, and the share of the machine's fastest matrix product. A share above
-    100 % means that the way needs fewer operations than the direct one, by whose operations it is counted.
+    100 % means that the way needs fewer operations than the direct one, by whose operations it is counted. The first
+    step takes longer where PyTorch's compiler has to work first (inductor, cudagraphs): every trial bears that.
     """
     import torch
 
+    from ecgtune.models import fused
     from ecgtune.models.convolution import BFLOAT16
     from ecgtune.training.device import resolve_device
     from ecgtune.training.path import candidates, choose_path, compiled_without_threads, not_compiled, processor
@@ -41,23 +43,25 @@ def bench(
         matmul_peak(torch.bfloat16 if path in BFLOAT16 else torch.float32, device=where, threads=threads)
         for path in paths
     )
+    on_gpu = where.startswith("cuda")
+    fused_reason = fused.why_not("cuda" if on_gpu else "cpu") if fused.FUSED.keys() & {*paths} else ""
     rows = []
     for path in paths:
         for stride in _STRIDES:
-            stderr().print(f"measuring {path} at pool stride {stride}", soft_wrap=True)
+            first = ", which PyTorch's compiler has to make first" if path in fused.FUSED and not fused_reason else ""
+            stderr().print(f"measuring {path} at pool stride {stride}{first}", soft_wrap=True)
             speed = step_speed(stride, path, device=where, threads=threads, seconds=seconds)
             share = speed.gflops / peak
             rows.append({"convolution": path, "pool_stride": stride, **asdict(speed), "share_of_peak": share})
-    on_gpu = where.startswith("cuda")
     name = torch.cuda.get_device_name(where) if on_gpu else processor()
     reason = "" if on_gpu else not_compiled()
     if as_json:
         found = {"device": name, "threads": threads, "chosen": chosen, "matmul_peak_gflops": peak, "steps": rows}
-        found |= {"compiled": not on_gpu and not reason, "why_not_compiled": reason}
+        found |= {"compiled": not on_gpu and not reason, "why_not_compiled": reason, "why_not_fused": fused_reason}
         stdout().print_json(json.dumps(found))
         return
     table = Table(box=None, pad_edge=False)
-    for title in ("convolution", "pool stride", "views/s", "GFLOP/s", "of peak", "views' share"):
+    for title in ("convolution", "stride", "views/s", "GFLOP/s", "of peak", "views' share", "first step"):
         table.add_column(title, justify="left" if title == "convolution" else "right")
     for row in rows:
         table.add_row(
@@ -67,8 +71,11 @@ def bench(
             f"{row['gflops']:.0f}",
             f"{row['share_of_peak']:.0%}",
             f"{row['share_of_views']:.1%}",
+            f"{row['first_step_s']:.1f} s",
         )
     stdout().print(f"{name}, {threads} thread{'s' if threads > 1 else ''}; matrix product {peak:.0f} GFLOP/s")
+    if fused_reason:
+        stdout().print(f"What PyTorch's compiler would make is computed as bf16: {fused_reason}.")
     if reason:
         stdout().print(f"Tiles are computed by PyTorch's operations: {reason}.\nCompiled they would be faster.")
     elif threads > 1 and not on_gpu and compiled_without_threads():

@@ -5,6 +5,7 @@ from typing import Annotated, TypeAlias
 
 import typer
 
+from ecgtune.convolution_path import PATHS
 from ecgtune.errors import InputError
 from ecgtune.uri import is_uri
 
@@ -79,8 +80,7 @@ Convolution: TypeAlias = Annotated[
     str | None,
     typer.Option(
         "--convolution",
-        help="How convolutions are computed: auto, direct, fourier, bf16, tiled or tiled32; default: what is "
-        "fastest here, measured once.",
+        help=f"How convolutions are computed: auto, {', '.join(PATHS)}; default: what is fastest here, measured once.",
     ),
 ]
 Address: TypeAlias = Annotated[

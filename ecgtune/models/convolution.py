@@ -5,8 +5,10 @@ fourier  by way of the frequency domain, float32: fastest on a processor without
 bf16     PyTorch's own under bfloat16 autocast
 tiled    by way of the frequency domain in tiles, bfloat16: fastest on a processor with units for that
 tiled32  the same in float32: fastest on a processor without them, where there is a C compiler
+inductor    as bf16; a whole pass through the encoder in training is compiled by PyTorch's compiler (`models.fused`)
+cudagraphs  the same, and on a GPU started as a whole
 
-The last two have their pieces compiled for the machine by its own compiler, where it has one (`models.compiled`).
+Tiles have their pieces compiled for the machine by its own compiler, where it has one (`models.compiled`).
 """
 
 from collections.abc import Callable
@@ -21,7 +23,9 @@ from ecgtune.models.fourier import fourier_convolution
 from ecgtune.models.tiled import tiled_convolution
 
 # Those that multiply bfloat16, which is slow on a processor without units for it.
-BFLOAT16: tuple[ConvolutionPath, ...] = ("bf16", "tiled")
+BFLOAT16: tuple[ConvolutionPath, ...] = ("bf16", "tiled", "inductor", "cudagraphs")
+# Those under bfloat16 autocast.
+AUTOCAST: tuple[ConvolutionPath, ...] = ("bf16", "inductor", "cudagraphs")
 # Those in tiles, with the type that float32 signals are given there.
 TILED: dict[ConvolutionPath, torch.dtype] = {"tiled": torch.bfloat16, "tiled32": torch.float32}
 
@@ -37,7 +41,8 @@ def convolution(path: ConvolutionPath) -> Convolution:
     Raises:
         KeyError: no such path.
     """
-    return {"direct": direct, "bf16": direct, "fourier": fourier, "tiled": tiled, "tiled32": tiled}[path]
+    ways = {"direct": direct, "fourier": fourier, **dict.fromkeys(AUTOCAST, direct), **dict.fromkeys(TILED, tiled)}
+    return ways[path]
 
 
 def direct(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:

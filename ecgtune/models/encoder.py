@@ -6,6 +6,7 @@ With the published stride of 2 between pools, 2560 samples become 1277, then 635
 329,152 parameters.
 """
 
+from collections.abc import Callable
 from typing import cast
 
 import torch
@@ -14,7 +15,8 @@ from torch import Tensor, nn
 
 from ecgtune.convolution_path import ConvolutionPath
 from ecgtune.models import compiled
-from ecgtune.models.convolution import TILED, convolution
+from ecgtune.models.convolution import AUTOCAST, TILED, convolution
+from ecgtune.models.fused import FUSED, fused, give_gradients_a_place, why_not
 from ecgtune.models.peak import peak_convolution
 from ecgtune.models.pooling import pool
 from ecgtune.models.window_max import SIZE as POOL_SIZE
@@ -62,6 +64,8 @@ class Encoder(nn.Module):
         self.pooling = pooling
         self.n_features = N_MAPS * 3 if pooling == "max+mean+std" else N_MAPS
         self._slope = ACTIVATIONS[activation]
+        # Of the batch that is compiled for: the first to be trained on. Odd ones, as at an epoch's end, are few.
+        self._fused_shape: torch.Size | None = None
         self.layers = nn.ModuleList()
         n_in = 1
         for n_filters, kernel in BLOCKS:
@@ -76,11 +80,32 @@ class Encoder(nn.Module):
 
     def feature_maps(self, x: Tensor) -> Tensor:
         """Windows [batch, n_times] -> activated maps [batch, 128, n_positions]."""
-        with self._precision(x):
-            return self._activated(x, len(self.layers)).to(x.dtype)
+        return self._pass(Encoder._feature_maps, x)
 
     def forward(self, x: Tensor) -> Tensor:
         """Windows [batch, n_times] -> features [batch, n_features]."""
+        return self._pass(Encoder._features, x)
+
+    def _pass(self, way: Callable[["Encoder", Tensor], Tensor], x: Tensor) -> Tensor:
+        """Go that way, fused where that was asked for."""
+        if not self._is_fused(x):
+            return way(self, x)
+        give_gradients_a_place(self)
+        return fused(way, self.path)(self, x)
+
+    def _is_fused(self, x: Tensor) -> bool:
+        """Whether this pass is to be fused: those of training, of full batches."""
+        trains = self.training and torch.is_grad_enabled() and not torch.compiler.is_compiling()
+        if self.path not in FUSED or not trains or why_not(x.device.type):
+            return False
+        self._fused_shape = self._fused_shape or x.shape
+        return x.shape == self._fused_shape
+
+    def _feature_maps(self, x: Tensor) -> Tensor:
+        with self._precision(x):
+            return self._activated(x, len(self.layers)).to(x.dtype)
+
+    def _features(self, x: Tensor) -> Tensor:
         with self._precision(x):
             if self.pooling != "max":
                 return pool(self._activated(x, len(self.layers)).to(x.dtype), self.pooling)
@@ -147,7 +172,7 @@ class Encoder(nn.Module):
         return "direct" if torch.compiler.is_compiling() and self.path in _IN_TIME else self.path
 
     def _precision(self, x: Tensor) -> torch.autocast:
-        return torch.autocast(x.device.type, torch.bfloat16, enabled=self.path == "bf16")
+        return torch.autocast(x.device.type, torch.bfloat16, enabled=self.path in AUTOCAST)
 
     def _activate(self, maps: Tensor) -> Tensor:
         return F.leaky_relu(maps, self._slope) if self._slope else F.relu(maps)

@@ -128,10 +128,14 @@ def _clear(folder: SweepFolder) -> None:
 
 def _warn_of_slow(plan: SweepPlan, machines: Sequence[Node], observer: SweepObserver) -> None:
     path = getattr(plan.job, "convolution", "")
-    if path and plan.resources.device == "cpu":
-        here = plan.resources.address is None
-        for slow in [f"this machine {each}" for each in what_slows(path)] if here else slow_nodes(path, machines):
-            observer.note(f"{slow}.")
+    device = plan.resources.device
+    slow = []
+    if path and plan.resources.address is None:
+        slow = [f"this machine {each}" for each in what_slows(path, device)]
+    elif path and device == "cpu":  # of a GPU nothing is seen by who has not been given it
+        slow = slow_nodes(path, machines)
+    for each in slow:
+        observer.note(f"{each}.")
 
 
 def _warn_of_rounding(

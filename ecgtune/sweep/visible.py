@@ -57,22 +57,26 @@ def require_visible(results: Path, folders: Sequence[Path], machines: Sequence[N
 
 
 def slow_nodes(path: str, machines: Sequence[Node]) -> list[str]:
-    """Which nodes would be slower than others at this way of computing convolutions, each as a sentence."""
-    return sorted(_everywhere(machines, what_slows, path))
+    """Whose CPUs would be slower than others at this way of computing convolutions, each as a sentence."""
+    return sorted(_everywhere(machines, what_slows, path, "cpu"))
 
 
-def what_slows(path: str) -> list[str]:
-    """What makes this machine slower than others at that way, each as the rest of a sentence.
+def what_slows(path: str, device: str) -> list[str]:
+    """What makes this machine's `cpu` or `cuda` slower than others' at that way, each as the rest of a sentence.
 
     What can be compiled here for it, is.
     """
-    from ecgtune.models import compiled
+    from ecgtune.models import compiled, fused
     from ecgtune.models.convolution import BFLOAT16, TILED
     from ecgtune.training.path import has_bf16_units
 
-    if path in BFLOAT16 and not has_bf16_units():
+    on_cpu = device == "cpu"
+    if on_cpu and path in BFLOAT16 and not has_bf16_units():
         return ["has no units for bfloat16, so its trials will be far slower: --convolution fourier suits all nodes"]
-    reason = next((compiled.why_not(dtype) for name, dtype in TILED.items() if name == path), "")
+    if path in fused.FUSED:
+        reason = fused.why_not(device)
+    else:
+        reason = next((compiled.why_not(dtype) for name, dtype in TILED.items() if name == path and on_cpu), "")
     return [f"cannot compile layers ({reason}), so its trials will be slower"] if reason else []
 
 

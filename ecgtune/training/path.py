@@ -10,7 +10,7 @@ import torch
 from ecgtune.config import EncoderConfig
 from ecgtune.convolution_path import ConvolutionPath, wanted_path
 from ecgtune.data.cache import cache_folder
-from ecgtune.models import Encoder, build_encoder, compiled
+from ecgtune.models import Encoder, build_encoder, compiled, fused
 from ecgtune.models.convolution import TILED
 from ecgtune.processor import processor_name
 from ecgtune.training import path_cache
@@ -24,7 +24,8 @@ _SECONDS = 1.0
 def choose_path(wanted: str | None, device: str, *, cache: Path | None = None) -> ConvolutionPath:
     """The path to use: the one that is wanted or, for `auto`, the fastest.
 
-    On a GPU that is bf16 where it can, direct where not. On a CPU it is measured, and kept in the cache folder.
+    On a GPU that is bf16 where it can, direct where not: what PyTorch's compiler makes of it has to be asked for, since
+    each worker compiles for a while before it gains anything. On a CPU it is measured, and kept in the cache folder.
 
     Args:
         wanted: as for `ecgtune.convolution_path.wanted_path`.
@@ -38,7 +39,7 @@ def choose_path(wanted: str | None, device: str, *, cache: Path | None = None) -
     if path is not None:
         return path
     if torch.device(device).type == "cuda":
-        return candidates(device)[-1]
+        return "bf16" if "bf16" in candidates(device) else "direct"
     speeds = measured(cache or cache_folder())
     return max(speeds, key=lambda path: speeds[path])
 
@@ -57,7 +58,9 @@ def measured(cache: Path) -> dict[ConvolutionPath, float]:
 def candidates(device: str = "cpu") -> tuple[ConvolutionPath, ...]:
     """The paths worth a measurement: bfloat16 without units for it is a hundred times slower than float32."""
     if torch.device(device).type == "cuda":
-        return ("direct", "bf16") if torch.cuda.is_bf16_supported(including_emulation=False) else ("direct",)
+        if not torch.cuda.is_bf16_supported(including_emulation=False):
+            return ("direct",)
+        return ("direct", "bf16") if fused.why_not("cuda") else ("direct", "bf16", *fused.FUSED)
     if has_bf16_units():
         return ("direct", "fourier", "bf16", "tiled")
     # Tiles in float32 are the faster for being compiled, and slower otherwise.

@@ -33,6 +33,8 @@ MICRO_BATCH: dict[ConvolutionPath, dict[str, int]] = {
     "fourier": {"cpu": 8, "cuda": 64, "norm": 4},
     "tiled": {"cpu": 16, "cuda": 64, "norm": 4},
     "tiled32": {"cpu": 16, "cuda": 64, "norm": 4},
+    "inductor": {"cpu": 4, "cuda": 64, "norm": 4},
+    "cudagraphs": {"cpu": 4, "cuda": 64, "norm": 4},
 }
 # Views are drawn for so many windows at a time, so that they do not depend on the size of a micro-batch.
 DRAWN_TOGETHER = 64

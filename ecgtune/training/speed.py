@@ -30,11 +30,13 @@ class StepSpeed:
         views_per_second: of views, forward, backward and optimiser together.
         gflops: billions of operations per second, counted as if every convolution were computed directly.
         share_of_views: what part of the time making the views took, in [0, 1].
+        first_step_s: seconds of the very first step, in which whatever has to be compiled, is.
     """
 
     views_per_second: float
     gflops: float
     share_of_views: float
+    first_step_s: float
 
 
 def forward_flops(pool_stride: int, n_times: int = N_TIMES) -> int:
@@ -63,7 +65,7 @@ def step_speed(pool_stride: int, path: ConvolutionPath, *, device: str, threads:
     torch.set_num_threads(threads)
     try:
         step = _Step(pool_stride, path, device)
-        step()
+        _, first = step()
         views, whole = float("inf"), float("inf")
         until = time.perf_counter() + seconds
         while views == float("inf") or time.perf_counter() < until:
@@ -72,7 +74,7 @@ def step_speed(pool_stride: int, path: ConvolutionPath, *, device: str, threads:
     finally:
         torch.set_num_threads(before)
     rate = step.n_views / whole
-    return StepSpeed(rate, _PASSES * forward_flops(pool_stride) * rate / 1e9, views / whole)
+    return StepSpeed(rate, _PASSES * forward_flops(pool_stride) * rate / 1e9, views / whole, first)
 
 
 class _Step:

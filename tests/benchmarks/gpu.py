@@ -1,12 +1,14 @@
 """How fast does one GPU train the pretext stage, alone and shared by several trials?
 
-    python tests/benchmarks/gpu.py [--device cuda] [--trials 1 2 4 8] [--pool-strides 2 8] [--paths direct bf16]
-        [--seconds 4]
+    python tests/benchmarks/gpu.py [--device cuda] [--trials 1 2 4 8] [--pool-strides 2 8]
+        [--paths direct bf16 inductor cudagraphs] [--seconds 4]
 
 Trials side by side are processes of one thread each on the same device, as `--gpus-per-trial 0.25` makes them: views
 per second of all of them together, against those of one alone. Shares are of the device's fastest matrix product,
-float32 (as PyTorch is set) or bfloat16, by the operations of direct convolutions. Without a GPU it runs on the CPU,
-which says nothing of a GPU but that the runner works.
+float32 (as PyTorch is set) or bfloat16, by the operations of direct convolutions. What PyTorch's compiler makes
+(inductor, and as CUDA graphs) is compared with bf16, for as many trials; `earned after` says how long a trial has to
+train until its gain has paid for its first step, in which that is made or read from the cache. Without a GPU it runs
+on the CPU, which says nothing of a GPU but that the runner works.
 """
 
 import itertools
@@ -16,6 +18,7 @@ from common import arguments, compared, matmul_peak, provenance, save, show
 from side_by_side import SideBySide
 
 from ecgtune.convolution_path import PATHS
+from ecgtune.models.fused import FUSED
 from ecgtune.training.path import candidates
 from ecgtune.training.speed import forward_flops, step_speed
 
@@ -29,7 +32,7 @@ class Steps:
     def epoch(self):
         pool_stride, path, device, seconds = self.given
         speed = step_speed(pool_stride, path, device=device, threads=1, seconds=seconds)
-        return speed.views_per_second, speed.share_of_views
+        return speed.views_per_second, speed.share_of_views, speed.first_step_s
 
 
 def measure(device, trials, pool_strides, paths, seconds):
@@ -39,7 +42,8 @@ def measure(device, trials, pool_strides, paths, seconds):
     with SideBySide([(n, 1) for n in trials]) as machine:
         for path, pool_stride, n in itertools.product(paths, pool_strides, trials):
             found = machine.epochs((n, 1), Steps, (pool_stride, path, device, seconds))
-            rate = sum(views for views, _ in found)
+            rates, shares, first_steps = zip(*found, strict=True)
+            rate = sum(rates)
             gflops = 3 * forward_flops(pool_stride) * rate / 1e9
             rows.append(
                 {
@@ -48,25 +52,42 @@ def measure(device, trials, pool_strides, paths, seconds):
                     "trials": n,
                     "views_per_second": rate,
                     "share_of_peak": gflops / peak,
-                    "views_share_of_step": max(share for _, share in found),
+                    "views_share_of_step": max(shares),
+                    "first_step_s": max(first_steps),
                 }
             )
             print(
-                f"{path:8} stride {pool_stride} {n} at once: {rate:8.0f} views/s, {gflops / peak:.0%} of the peak",
+                f"{path:10} stride {pool_stride} {n} at once: {rate:8.0f} views/s, {gflops / peak:.0%} of the peak, "
+                f"first step {max(first_steps):.1f} s",
                 flush=True,
             )
     return {"device": device, "matmul_peak_gflops": peak, "rows": rows}
 
 
 def comparisons(rows):
-    """Several trials at once against the fewest, for each path and pool stride."""
+    """Several trials at once against the fewest, and what is compiled against bf16; all else being the same."""
     found = []
     for row in rows:
-        (alone, *_) = (each for each in rows if all(each[key] == row[key] for key in ("path", "pool_stride")))
+        what = f"{row['path']}, stride {row['pool_stride']}, {row['trials']} at once"
+        alone = next(each for each in rows if same(each, row, "path", "pool_stride"))
         if row is not alone:
-            what = f"{row['path']}, stride {row['pool_stride']}, {row['trials']} trials at once"
             found.append(compared(what, row["views_per_second"], alone["views_per_second"], "views/s"))
+        plain = [each for each in rows if each["path"] == "bf16" and same(each, row, "pool_stride", "trials")]
+        if row["path"] in FUSED and plain:
+            beside = compared(f"{what}, and bf16", row["views_per_second"], plain[0]["views_per_second"], "views/s")
+            found.append(beside | {"earned_after_s": earned_after(row, plain[0])})
     return found
+
+
+def same(one, other, *keys):
+    """Whether two rows agree in these."""
+    return all(one[key] == other[key] for key in keys)
+
+
+def earned_after(row, plain):
+    """Seconds of training after which more views are done than without compiling; None if that never comes."""
+    gain = 1 - plain["views_per_second"] / row["views_per_second"]
+    return (row["first_step_s"] - plain["first_step_s"]) / gain if gain > 0 else None
 
 
 def main():
@@ -83,6 +104,10 @@ def main():
     figures = measure(options.device, options.trials, options.pool_strides, paths, options.seconds)
     figures = {"comparisons": comparisons(figures["rows"]), **figures}
     show(figures["comparisons"])
+    for row in figures["comparisons"]:
+        if "earned_after_s" in row:
+            after = row["earned_after_s"]
+            print(f"{row['what']}: earned", "never" if after is None else f"after {after:.0f} s")
     save("gpu", figures, where, options.out)
 
 

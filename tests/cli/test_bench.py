@@ -32,7 +32,7 @@ def test_the_peak_is_that_of_the_types_that_the_paths_multiply(paths, dtypes, ru
     asked = []
     monkeypatch.setattr("ecgtune.training.path.candidates", lambda device="cpu": paths)
     monkeypatch.setattr("ecgtune.training.speed.matmul_peak", lambda dtype, **_: asked.append(str(dtype)[6:]) or 1.0)
-    speed = StepSpeed(1.0, 1.0, 0.5)
+    speed = StepSpeed(1.0, 1.0, 0.5, 2.0)
     monkeypatch.setattr("ecgtune.training.speed.step_speed", lambda *_, **__: speed)
     assert run_cli("bench", "--convolution", paths[0]).exit_code == 0
     assert asked == dtypes
@@ -46,6 +46,18 @@ def test_it_tells_why_nothing_is_compiled(reason, run_cli, monkeypatch):
     found = json.loads(run_cli("bench", "--seconds", "0.1", "--json", "--convolution", "direct").stdout)
     assert found["compiled"] is not bool(reason)
     assert found["why_not_compiled"] == reason
+
+
+@pytest.mark.parametrize("path", ["inductor", "direct"])
+@pytest.mark.parametrize("reason", ["", "PyTorch finds no C++ compiler"])
+def test_it_tells_why_nothing_is_fused(path, reason, run_cli, monkeypatch):
+    monkeypatch.setattr("ecgtune.models.fused.why_not", lambda device: reason)
+    monkeypatch.setattr("ecgtune.training.speed.step_speed", lambda *_, **__: StepSpeed(1.0, 1.0, 0.5, 2.0))
+    expected = reason if path == "inductor" else ""
+    result = run_cli("bench", "--seconds", "0.1", "--convolution", path)
+    assert ("is computed as bf16: PyTorch finds no C++ compiler." in result.stdout) is bool(expected)
+    found = json.loads(run_cli("bench", "--seconds", "0.1", "--json", "--convolution", path).stdout)
+    assert found["why_not_fused"] == expected
 
 
 @pytest.mark.parametrize("threads", ["1", "2"])
@@ -69,7 +81,7 @@ def test_it_prints_json(run_cli):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--convolution", "fft"], "auto, direct, fourier, bf16, tiled, tiled32"),
+        (["--convolution", "fft"], "auto, direct, fourier, bf16, tiled, tiled32, inductor, cudagraphs"),
         (["--device", "abacus"], "auto, cpu or cuda"),
     ],
 )

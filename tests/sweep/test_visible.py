@@ -84,7 +84,7 @@ def test_the_nodes_of_a_cluster_are_asked(folders, tmp_path):
 def test_nodes_that_would_emulate_bfloat16_are_named(monkeypatch):
     (node,) = nodes()
     for units in (True, False):
-        monkeypatch.setattr(visible, "what_slows", lambda path, said=[] if units else ["is slow"]: said)
+        monkeypatch.setattr(visible, "what_slows", lambda path, device, said=[] if units else ["is slow"]: said)
         assert slow_nodes("tiled", [node]) == ([] if units else [f"{node.name} is slow"])
 
 
@@ -98,14 +98,34 @@ def test_nodes_that_would_emulate_bfloat16_are_named(monkeypatch):
         ("bf16", False, "", "has no units for bfloat16"),
         ("bf16", True, "no C compiler 'cc'", ""),
         ("fourier", False, "no C compiler 'cc'", ""),
+        ("inductor", False, "", "has no units for bfloat16"),
+        ("inductor", True, "no C++ compiler", r"cannot compile layers \(no C\+\+ compiler\)"),
+        ("cudagraphs", True, "", ""),
     ],
 )
 def test_a_node_says_what_makes_it_slower(path, units, reason, said, monkeypatch):
     monkeypatch.setattr("ecgtune.training.path.has_bf16_units", lambda: units)
     monkeypatch.setattr("ecgtune.models.compiled.why_not", lambda dtype: reason)
-    found = visible.what_slows(path)
+    monkeypatch.setattr("ecgtune.models.fused.why_not", lambda device: reason)
+    found = visible.what_slows(path, "cpu")
     assert len(found) == bool(said)
     assert all(re.match(said, each) for each in found)
+
+
+@pytest.mark.parametrize(
+    ("path", "reason", "said"),
+    [
+        ("inductor", "no Triton", [r"cannot compile layers (no Triton), so its trials will be slower"]),
+        ("inductor", "", []),
+        ("bf16", "no Triton", []),
+        ("tiled", "no Triton", []),
+    ],
+)
+def test_a_gpu_is_slower_for_want_of_triton_alone(path, reason, said, monkeypatch):
+    monkeypatch.setattr("ecgtune.training.path.has_bf16_units", lambda: False)
+    monkeypatch.setattr("ecgtune.models.compiled.why_not", lambda dtype: reason)
+    monkeypatch.setattr("ecgtune.models.fused.why_not", lambda device: reason if device == "cuda" else "")
+    assert visible.what_slows(path, "cuda") == said
 
 
 @pytest.mark.parametrize("error", [InputError("it lacks something"), RuntimeError("the cluster is gone")])
@@ -128,17 +148,18 @@ def test_a_node_that_joins_is_looked_at_and_told_only_if_it_lacks_something(monk
 
 
 @pytest.mark.parametrize(
-    ("path", "device", "told"), [("tiled", "cpu", 1), ("fourier", "cpu", 1), ("", "cpu", 0), ("bf16", "cuda", 0)]
+    ("path", "device", "told"),
+    [("tiled", "cpu", (1, 1)), ("fourier", "cpu", (1, 1)), ("", "cpu", (0, 0)), ("inductor", "cuda", (0, 1))],
 )
 def test_slow_nodes_are_told_where_it_matters(path, device, told, monkeypatch, listener):
     monkeypatch.setattr(runner, "slow_nodes", lambda asked, machines: [f"{machines[0].name} is slow"] * (asked == path))
-    monkeypatch.setattr(runner, "what_slows", lambda asked: ["is slow"] * (asked == path))
-    for address, name in (("head:6379", NODE.name), (None, "this machine")):
+    monkeypatch.setattr(runner, "what_slows", lambda asked, on: ["is slow"] * (asked == path and on == device))
+    for address, name, times in (("head:6379", NODE.name, told[0]), (None, "this machine", told[1])):
         resources = SimpleNamespace(device=device, address=address)
         runner._warn_of_slow(
             SimpleNamespace(job=SimpleNamespace(convolution=path), resources=resources), [NODE], listener
         )
-        assert listener.named("note")[-1:] == [f"{name} is slow."] * told
+        assert listener.named("note")[-1:] == [f"{name} is slow."] * times
 
 
 @pytest.mark.parametrize(

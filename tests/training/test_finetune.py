@@ -15,6 +15,7 @@ from ecgtune.config import EmotionConfig, PretextConfig, configure
 from ecgtune.data.splits import Split
 from ecgtune.errors import ConfigError, InputError, LeakError
 from ecgtune.models import select
+from ecgtune.models.fused import FUSED
 from ecgtune.training.finetune import finetune
 from ecgtune.training.state import load_state, save_state
 from ecgtune.training.unfrozen import UnfrozenFolds
@@ -212,6 +213,19 @@ def test_half_the_micro_batch_is_for_encoders_that_are_trained(emotion, make_dat
     assert next(finetune(config(unfreeze=True), data, epochs=1, seed=0, halved=True)).micro_batch == 16
     with pytest.raises(MemoryError, match="frozen"):
         finetune(config(), data, epochs=1, seed=0, halved=True)
+
+
+@pytest.mark.parametrize("path", FUSED)
+def test_fused_encoders_of_all_folds_learn_what_others_do(path, emotion, make_dataset, monkeypatch):
+    monkeypatch.setattr("ecgtune.models.fused._BACKEND", "aot_eager")
+    data = emotion(folds=2, dataset=make_dataset(subjects=4, per_class=2))
+    found = {}
+    for each in ("bf16", path):
+        data.encoder.path = each
+        results = list(finetune(config(unfreeze=True), data, epochs=2, seed=0))
+        found[each] = [result.metrics["train_loss"] for result in results]
+    assert found[path] == pytest.approx(found["bf16"], rel=0.02)
+    assert found[path][0] != found[path][1]
 
 
 @pytest.mark.parametrize(("unfreeze", "taken"), [(True, False), (False, True)])

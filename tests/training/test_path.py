@@ -59,9 +59,14 @@ def test_a_path_can_be_wanted(path, probed, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(("supported", "expected"), [(True, "bf16"), (False, "direct")])
-def test_a_gpu_takes_what_it_multiplies_fastest(supported, expected, monkeypatch):
+@pytest.mark.parametrize("reason", ["", "no Triton"])
+def test_a_gpu_takes_what_it_multiplies_fastest(supported, expected, reason, monkeypatch):
+    """What has to be compiled for a minute is measured by `bench`, and taken by who asks for it."""
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: supported)
+    monkeypatch.setattr("ecgtune.models.fused.why_not", lambda device: reason)
     assert choose_path("auto", "cuda:0") == expected
+    fused = ("inductor", "cudagraphs") if supported and not reason else ()
+    assert candidates("cuda:0") == (("direct", "bf16", *fused) if supported else ("direct",))
 
 
 def test_bfloat16_is_a_candidate_only_where_there_are_units_for_it(monkeypatch):

@@ -13,6 +13,7 @@ from ecgtune.convolution_path import PATHS
 from ecgtune.data.splits import Split
 from ecgtune.errors import ConfigError, DataError, InputError, LeakError
 from ecgtune.models import build_encoder
+from ecgtune.models.fused import FUSED
 from ecgtune.pretext import PRETEXT_TASKS, StepOutput
 from ecgtune.training import pretrain as module
 from ecgtune.training.pretrain import pretrain
@@ -207,11 +208,31 @@ def test_every_step_uses_the_weights_of_the_step_before(small_pretext, pool, spl
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_every_path_trains(path, small_pretext, pool, split):
+def test_every_path_trains(path, small_pretext, pool, split, monkeypatch):
+    # What it would compile, without the half minute that compiling takes.
+    monkeypatch.setattr("ecgtune.models.fused._BACKEND", "aot_eager")
     some = Split(split.train[:4], split.val[:2])
     first, last = run(small_pretext(batch_size=4, head__dropout=0.0), pool, some, epochs=2, path=path)
     assert last.metrics["train_loss"] != first.metrics["train_loss"]
     assert np.isfinite(list(last.metrics.values())).any()
+
+
+@pytest.mark.parametrize("path", FUSED)
+def test_fused_training_is_that_of_bf16_but_for_rounding(path, small_pretext, pool, split, monkeypatch):
+    """Two and a half micro-batches to a step, so that gradients of fused and of other passes add up."""
+    monkeypatch.setattr("ecgtune.models.fused._BACKEND", "aot_eager")
+    config = small_pretext(batch_size=10, head__dropout=0.0, encoder__batch_norm=False)
+    some = Split(split.train[:10], split.val[:2])
+    plain, ours = (run(config, pool, some, epochs=2, path=each) for each in ("bf16", path))
+    for one, other in zip(plain, ours, strict=True):
+        for name in ("train_loss", "val_loss"):
+            assert one.metrics[name] == pytest.approx(other.metrics[name], rel=0.02)
+    begun = build_encoder(config.encoder, torch_generator(1, "weights")).state_dict()
+    states = begun, plain[-1].snapshot().encoder, ours[-1].snapshot().encoder
+    first, theirs, fused = (torch.cat([each.flatten() for each in state.values()]) for state in states)
+    assert (fused - theirs).norm() < 0.2 * (theirs - first).norm()
+    state = next(pretrain(config, pool, some, epochs=2, seed=1, path=path)).snapshot().resume
+    assert numbers(run(config, pool, some, epochs=2, path=path, resume=state)) == numbers(ours[1:])
 
 
 def test_a_state_of_another_path_is_refused(small_pretext, pool, split):

@@ -2,7 +2,7 @@
 
 from ecgtune.models.compiled.calls import PLAIN, After, activated, pooled
 from ecgtune.models.compiled.layers import convolved, finished, peaks, signals_convolved, takes
-from ecgtune.models.compiled.library import VARIABLE, available, has_threads, why_not
+from ecgtune.models.compiled.library import VARIABLE, available, has_threads, is_off, why_not
 
 __all__ = [
     "PLAIN",
@@ -13,6 +13,7 @@ __all__ = [
     "convolved",
     "finished",
     "has_threads",
+    "is_off",
     "peaks",
     "pooled",
     "signals_convolved",

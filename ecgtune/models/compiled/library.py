@@ -37,10 +37,15 @@ def available(dtype: torch.dtype) -> bool:
     return why_not(dtype) == ""
 
 
+def is_off() -> bool:
+    """Whether the user wants nothing to be compiled."""
+    return os.environ.get(VARIABLE, "").lower() in _OFF
+
+
 def why_not(dtype: torch.dtype) -> str:
     """Why there is no library for maps of that type; empty if there is one."""
-    if (switch := os.environ.get(VARIABLE, "")).lower() in _OFF:
-        return f"{VARIABLE}={switch}"
+    if is_off():
+        return f"{VARIABLE}={os.environ[VARIABLE]}"
     if dtype not in _DEFINED:
         return f"not for {dtype}"
     return _loaded(dtype)[1]

@@ -1,0 +1,238 @@
+"""Passes that PyTorch's compiler makes one of: the same numbers, and only where they are worth compiling."""
+
+import copy
+import os
+from itertools import product
+
+import pytest
+import torch
+from torch._dynamo.backends.common import aot_autograd
+from torch._inductor import cpp_builder
+from torch._inductor.exc import InvalidCxxCompiler
+
+from ecgtune.config import EncoderConfig
+from ecgtune.models import Encoder, build_encoder, fused
+
+
+def seeded(seed):
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.fixture(autouse=True)
+def forgotten():
+    """No test finds what another has compiled."""
+    torch._dynamo.reset()
+    torch._dynamo.utils.counters.clear()
+    yield
+    torch._dynamo.reset()
+
+
+class Compiler:
+    """Compiles nothing, and counts what it was asked for and how often that ran."""
+
+    def __init__(self):
+        self.asked, self.ran = [], 0
+
+    def __call__(self, graph, inputs):
+        self.asked.append(next(tuple(each.shape) for each in inputs if each.ndim == 2))
+
+        def run(*given):
+            self.ran += 1
+            return graph(*given)
+
+        return run
+
+
+@pytest.fixture
+def compiler(monkeypatch):
+    made = Compiler()
+    monkeypatch.setattr(fused, "_BACKEND", made)
+    return made
+
+
+def trained(encoder, windows, way=Encoder.__call__):
+    """What a pass gives, and every gradient of its squares."""
+    for weight in encoder.parameters():
+        weight.grad = None
+    out = way(encoder, windows)
+    torch.autograd.backward(out.square().mean())
+    return [out.detach(), *(weight.grad for weight in encoder.parameters())]
+
+
+@pytest.mark.parametrize(
+    ("pool_stride", "batch_norm", "pooling"), [*product([2, 8], [False, True], ["max"]), (8, False, "max+mean+std")]
+)
+@pytest.mark.parametrize("way", [Encoder.__call__, Encoder.feature_maps])
+def test_a_fused_pass_gives_the_same(pool_stride, batch_norm, pooling, way, compiler, monkeypatch):
+    """In double precision, where no rounding can decide which of two samples is the maximum."""
+    monkeypatch.setattr("ecgtune.models.encoder.AUTOCAST", ())
+    config = EncoderConfig(pool_stride=pool_stride, batch_norm=batch_norm, pooling=pooling)
+    windows = torch.randn(3, 300, generator=seeded(1), dtype=torch.float64)
+    plain, ours = (build_encoder(config, seeded(0), path).double() for path in ("direct", "inductor"))
+    for one, other in zip(trained(plain, windows, way), trained(ours, windows, way), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-9)
+    assert compiler.ran == 1
+    for one, other in zip(plain.buffers(), ours.buffers(), strict=True):
+        torch.testing.assert_close(one, other)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", fused.FUSED)
+def test_what_inductor_makes_of_it_is_bf16_but_for_rounding(path):
+    windows = torch.randn(4, 300, generator=seeded(1))
+    encoders = {each: build_encoder(EncoderConfig(pool_stride=8), seeded(0), each) for each in ("direct", "bf16", path)}
+    found = {each: trained(encoder, windows) for each, encoder in encoders.items()}
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 1
+    assert (found[path][0] - found["direct"][0]).norm() > 1e-4 * found["direct"][0].norm()
+    assert (found[path][0] - found["direct"][0]).norm() < 3e-2 * found["direct"][0].norm()
+    exact, theirs, ours = (torch.cat([each.flatten() for each in found[name][1:]]) for name in found)
+    assert (ours - exact).norm() < 2 * (theirs - exact).norm()
+
+
+def test_only_full_batches_of_training_are_fused(compiler):
+    encoder = build_encoder(EncoderConfig(pool_stride=8), seeded(0), "inductor")
+    full, odd = torch.randn(4, 300, generator=seeded(1)), torch.randn(3, 300, generator=seeded(1))
+    plain = build_encoder(EncoderConfig(pool_stride=8), seeded(0), "bf16")
+    with torch.no_grad():
+        encoder(odd)
+    encoder.eval()(odd)
+    encoder.train()
+    assert compiler.asked == []
+    for windows in (full, odd, full, odd):
+        trained(encoder, windows)
+    assert (compiler.asked, compiler.ran) == ([(4, 300)], 2)
+    # What is not fused is bf16, to the last bit.
+    assert torch.equal(encoder(odd), plain(odd))
+    trained(plain, full)
+    assert compiler.ran == 2
+
+
+def test_encoders_of_one_kind_share_what_is_compiled(compiler):
+    windows = torch.randn(4, 300, generator=seeded(1))
+    first = build_encoder(EncoderConfig(pool_stride=8), seeded(0), "cudagraphs")
+    trained(first, windows)
+    other = copy.deepcopy(first)
+    with torch.no_grad():
+        for weight in other.parameters():
+            weight.mul_(2.0)
+    ours = trained(other, windows)[0]
+    assert (len(compiler.asked), compiler.ran) == (1, 2)
+    plain = build_encoder(EncoderConfig(pool_stride=8), seeded(0), "bf16")
+    plain.load_state_dict(other.state_dict())
+    torch.testing.assert_close(ours, plain(windows).detach(), rtol=3e-2, atol=1e-3)
+
+
+def test_more_kinds_than_pytorch_expects_are_compiled(compiler):
+    """It gives up after eight unless told otherwise, and a sweep over architectures has more."""
+    for length in range(300, 310):
+        encoder = build_encoder(EncoderConfig(pool_stride=8), seeded(0), "inductor")
+        trained(encoder, torch.randn(2, length, generator=seeded(1)))
+    assert (len(compiler.asked), compiler.ran) == (10, 10)
+
+
+def in_the_same_memory(graph, _inputs):
+    """As a CUDA graph does: what comes out lies where it lay the time before."""
+    kept = []
+
+    def run(given):
+        out = graph(*given)
+        given.clear()
+        if not kept:
+            kept.extend(None if each is None else each.clone() for each in out)
+        for place, new in zip(kept, out, strict=True):
+            if new is not None:
+                place.copy_(new)
+        return [None if each is None else each.detach() for each in kept]
+
+    run._boxed_call = True
+    return run
+
+
+@pytest.mark.parametrize("path", fused.FUSED)
+def test_gradients_add_up_though_each_pass_gives_them_in_the_same_memory(path, monkeypatch):
+    def plainly(graph, _inputs):
+        return graph
+
+    graphs = aot_autograd(fw_compiler=plainly, bw_compiler=in_the_same_memory)
+    monkeypatch.setattr(fused, "_BACKEND", graphs)
+    ours, plain = (build_encoder(EncoderConfig(pool_stride=8), seeded(0), each) for each in (path, "bf16"))
+    for seed in (1, 2, 3):
+        windows = torch.randn(4, 300, generator=seeded(seed))
+        for encoder in (ours, plain):
+            torch.autograd.backward(encoder(windows).square().mean())
+    for one, other in zip(ours.parameters(), plain.parameters(), strict=True):
+        assert (one.grad - other.grad).norm() < 0.1 * other.grad.norm()
+
+
+def test_weights_that_are_not_trained_get_no_gradient(compiler):
+    encoder = build_encoder(EncoderConfig(pool_stride=8), seeded(0), "inductor")
+    frozen = encoder.layers[0].conv.weight.requires_grad_(False)
+    encoder(torch.randn(2, 300, generator=seeded(1))).sum().backward()
+    assert frozen.grad is None
+
+
+@pytest.mark.parametrize(("path", "mode"), [("inductor", "default"), ("cudagraphs", "reduce-overhead")])
+def test_each_path_has_its_mode(path, mode, monkeypatch):
+    asked = []
+    monkeypatch.setattr(torch, "compile", lambda function, **how: asked.append(how) or function)
+    fused.fused(lambda x: x, path)
+    assert [how["mode"] for how in asked] == [mode]
+    assert [how["dynamic"] for how in asked] == [False]
+
+
+@pytest.fixture
+def unasked():
+    """Nobody has asked yet what can be compiled here."""
+    fused._missing.cache_clear()
+    yield
+    fused._missing.cache_clear()
+
+
+@pytest.mark.usefixtures("unasked")
+def test_where_nothing_can_be_compiled_it_is_bf16_and_told(compiler, monkeypatch):
+    def none_found():
+        raise InvalidCxxCompiler
+
+    monkeypatch.setattr(cpp_builder, "get_cpp_compiler", none_found)
+    assert "no C++ compiler" in fused.why_not("cpu")
+    windows = torch.randn(2, 300, generator=seeded(1))
+    encoder, plain = (build_encoder(EncoderConfig(pool_stride=8), seeded(0), path) for path in ("inductor", "bf16"))
+    for one, other in zip(trained(encoder, windows), trained(plain, windows), strict=True):
+        assert torch.equal(one, other)
+    assert compiler.asked == []
+
+
+@pytest.mark.usefixtures("unasked")
+@pytest.mark.parametrize(("found", "said"), [(True, ""), (False, "no Triton")])
+def test_a_gpu_needs_triton(found, said, monkeypatch):
+    monkeypatch.setattr("torch.utils._triton.has_triton", lambda: found)
+    assert said in fused.why_not("cuda")
+    assert bool(fused.why_not("cuda")) is bool(said)
+
+
+@pytest.mark.usefixtures("unasked")
+@pytest.mark.parametrize("given", ["", "elsewhere"])
+def test_what_is_compiled_is_kept_in_the_cache(given, monkeypatch, tmp_path):
+    monkeypatch.setenv("ECGTUNE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", given)
+    if not given:
+        monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR")
+    fused.why_not("cuda")
+    assert os.environ["TORCHINDUCTOR_CACHE_DIR"] == (given or str(tmp_path / "cache" / "inductor"))
+    assert (tmp_path / "cache" / "inductor").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.usefixtures("unasked")
+def test_a_cache_that_cannot_be_written_stops_nobody(monkeypatch, tmp_path):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("ECGTUNE_CACHE", str(tmp_path / "file"))
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", "")
+    monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR")
+    fused.why_not("cuda")
+    assert "TORCHINDUCTOR_CACHE_DIR" not in os.environ
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_compiling_can_be_switched_off(device, monkeypatch):
+    monkeypatch.setenv("ECGTUNE_COMPILE", "no")
+    assert fused.why_not(device) == "ECGTUNE_COMPILE=no"
