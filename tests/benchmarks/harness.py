@@ -204,7 +204,8 @@ def benchmark(sweeps, works=("busy", "sleep"), rounds=1):
     for seconds, work in product(dict.fromkeys(seconds for seconds, *_ in sweeps), works):
         alike = [row for row in rows if (row["epoch_seconds"], row["work"]) == (seconds, work)]
         share, of_command, wall = (
-            float(np.median([row[key] for row in alike])) for key in ("share_in_epochs", "share_of_command", "command_s")
+            float(np.median([row[key] for row in alike]))
+            for key in ("share_in_epochs", "share_of_command", "command_s")
         )
         what = f"in {work} epochs of {seconds:g} s"
         comparisons += [
