@@ -25,8 +25,8 @@ def bench(
     """Measure the pretext training step on this machine, for every way to compute its convolutions.
 
     Shows which way was chosen, views per second, and the share of the machine's fastest matrix product. A share above
-    100 % means that the way needs fewer operations than the direct one, by whose operations it is counted. The first
-    step takes longer where PyTorch's compiler has to work first (inductor, cudagraphs): every trial bears that.
+    100 % means that the way needs fewer operations than the direct one, by whose operations it is counted. The
+    start is what the first steps take beyond others; with inductor and cudagraphs PyTorch's compiler works then.
     """
     import torch
 
@@ -44,7 +44,7 @@ def bench(
         for path in paths
     )
     on_gpu = where.startswith("cuda")
-    fused_reason = fused.why_not("cuda" if on_gpu else "cpu") if fused.FUSED.keys() & {*paths} else ""
+    fused_reason = fused.why_not(chosen, where) if chosen in fused.FUSED else ""
     rows = []
     for path in paths:
         for stride in _STRIDES:
@@ -61,7 +61,7 @@ def bench(
         stdout().print_json(json.dumps(found))
         return
     table = Table(box=None, pad_edge=False)
-    for title in ("convolution", "stride", "views/s", "GFLOP/s", "of peak", "views' share", "first step"):
+    for title in ("convolution", "stride", "views/s", "GFLOP/s", "of peak", "views' share", "start"):
         table.add_column(title, justify="left" if title == "convolution" else "right")
     for row in rows:
         table.add_row(
@@ -71,7 +71,7 @@ def bench(
             f"{row['gflops']:.0f}",
             f"{row['share_of_peak']:.0%}",
             f"{row['share_of_views']:.1%}",
-            f"{row['first_step_s']:.1f} s",
+            f"{row['start_s']:.1f} s",
         )
     stdout().print(f"{name}, {threads} thread{'s' if threads > 1 else ''}; matrix product {peak:.0f} GFLOP/s")
     if fused_reason:

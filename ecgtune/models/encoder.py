@@ -64,8 +64,8 @@ class Encoder(nn.Module):
         self.pooling = pooling
         self.n_features = N_MAPS * 3 if pooling == "max+mean+std" else N_MAPS
         self._slope = ACTIVATIONS[activation]
-        # Of the batch that is compiled for: the first to be trained on. Odd ones, as at an epoch's end, are few.
-        self._fused_shape: torch.Size | None = None
+        # Whether passes of training are fused, on a path that can be; compiling pays for sizes that come often.
+        self.fuses = False
         self.layers = nn.ModuleList()
         n_in = 1
         for n_filters, kernel in BLOCKS:
@@ -94,12 +94,9 @@ class Encoder(nn.Module):
         return fused(way, self.path)(self, x)
 
     def _is_fused(self, x: Tensor) -> bool:
-        """Whether this pass is to be fused: those of training, of full batches."""
-        trains = self.training and torch.is_grad_enabled() and not torch.compiler.is_compiling()
-        if self.path not in FUSED or not trains or why_not(x.device.type):
-            return False
-        self._fused_shape = self._fused_shape or x.shape
-        return x.shape == self._fused_shape
+        """Whether this pass is to be fused: one of training, if so wanted and possible."""
+        trains = self.fuses and self.training and torch.is_grad_enabled() and not torch.compiler.is_compiling()
+        return trains and self.path in FUSED and not why_not(self.path, x.device.type)
 
     def _feature_maps(self, x: Tensor) -> Tensor:
         with self._precision(x):

@@ -1,9 +1,13 @@
 """Passes through the encoder, turned by PyTorch's own compiler (Inductor) into as few kernels as it can.
 
 What lies between two convolutions - padding, bias, pooling, activation, casts - becomes one pass over memory there
-and one back. On a GPU a pass can also be recorded as a CUDA graph, so that the processor starts it as a whole.
+and one back. On a GPU a pass can also be recorded as a CUDA graph, so that the processor starts it as a whole. No GPU
+has shown yet what either gains.
+
+Beyond rounding one thing differs: where a map reaches its maximum more than once, the gradient is shared out.
 """
 
+import hashlib
 import os
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,20 +19,32 @@ from torch import Tensor, nn
 
 from ecgtune.convolution_path import ConvolutionPath
 from ecgtune.data.cache import cache_folder
+from ecgtune.errors import EcgtuneError
 from ecgtune.models.compiled import VARIABLE, is_off
+from ecgtune.processor import processor_flags
 
 # The paths that are compiled so, with the mode of `torch.compile` for each.
 FUSED: dict[ConvolutionPath, str] = {"inductor": "default", "cudagraphs": "reduce-overhead"}
 # Architectures times sizes of a batch for which one process keeps code; beyond these a pass is not compiled.
 _VARIANTS = 64
+# Before, PyTorch could not record CUDA graphs in a thread of Python's, as a trial of a sweep has.
+_RECORDS_IN_THREADS = "2.13"
 _BACKEND: str | Callable[..., Any] = "inductor"
 
 
-def why_not(device: str) -> str:
-    """Why nothing can be compiled for a kind of device, `cpu` or `cuda`; empty if it can be."""
+def why_not(path: ConvolutionPath, device: str) -> str:
+    """Why nothing can be fused on a device in that way; empty if it can be.
+
+    Args:
+        path: one of `FUSED`.
+        device: e.g. `cpu` or `cuda:0`.
+    """
     if is_off():
         return f"{VARIABLE}={os.environ[VARIABLE]}"
-    return _missing(device)
+    kind = torch.device(device).type
+    if path == "cudagraphs" and kind == "cuda" and torch.__version__ < _RECORDS_IN_THREADS:
+        return f"PyTorch {torch.__version__} is older than {_RECORDS_IN_THREADS}"
+    return _missing(kind)
 
 
 def fused(function: Callable[..., Tensor], path: ConvolutionPath) -> Callable[..., Tensor]:
@@ -36,8 +52,34 @@ def fused(function: Callable[..., Tensor], path: ConvolutionPath) -> Callable[..
 
     Raises:
         KeyError: the path is none of `FUSED`.
+        EcgtuneError: when it is called: the compiler failed.
     """
-    return _compiled(function, FUSED[path], _BACKEND)
+    compiled = _compiled(function, FUSED[path], _BACKEND)
+    settings = torch._dynamo.config
+    # Every thread has these to itself. Older versions of PyTorch call the limit otherwise; theirs is 8.
+    if getattr(settings, "recompile_limit", _VARIANTS) < _VARIANTS:
+        settings.recompile_limit = _VARIANTS
+
+    def call(*given: Any) -> Tensor:
+        try:
+            return compiled(*given)
+        except torch._dynamo.exc.BackendCompilerFailed as error:
+            last = str(error.inner_exception).strip().splitlines()[-1:]
+            raise EcgtuneError(
+                f"PyTorch's compiler failed ({type(error.inner_exception).__name__}: {''.join(last)}). "
+                "--convolution bf16 computes the same without it."
+            ) from error
+
+    return call
+
+
+def forget(path: ConvolutionPath) -> None:
+    """Free what a run has recorded; to be called at its end, in its thread.
+
+    A CUDA graph is of no use to another run, whose weights lie elsewhere, and holds on to its memory.
+    """
+    if path == "cudagraphs":
+        torch._dynamo.reset()
 
 
 def give_gradients_a_place(module: nn.Module) -> None:
@@ -53,24 +95,27 @@ def give_gradients_a_place(module: nn.Module) -> None:
 
 @cache
 def _compiled(function: Callable[..., Tensor], mode: str, backend: str | Callable[..., Any]) -> Callable[..., Tensor]:
-    settings = torch._dynamo.config
-    if hasattr(settings, "recompile_limit"):  # older versions of PyTorch call it otherwise; theirs is 8
-        settings.recompile_limit = max(settings.recompile_limit, _VARIANTS)
     return torch.compile(function, dynamic=False, backend=backend, mode=mode if backend == "inductor" else None)
 
 
-def _keep_in_the_cache() -> None:
-    """Let PyTorch's compiler keep its code where ours is kept: its own place is gone when the machine starts anew."""
-    kept = cache_folder() / "inductor"
+def _prepare() -> None:
+    """Settle what PyTorch's compiler takes from the environment when it is imported.
+
+    Its code is kept where ours is, since its own place is gone when the machine starts anew; each kind of processor has
+    a folder, as the code may run on its own kind alone. It takes as many processes as training takes threads.
+    """
+    kind = hashlib.sha256(processor_flags().encode()).hexdigest()[:16]
+    kept = cache_folder() / "inductor" / kind
     with suppress(OSError):
         kept.mkdir(parents=True, exist_ok=True, mode=0o700)
         os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(kept))
+    os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", str(torch.get_num_threads()))
 
 
 @cache
-def _missing(device: str) -> str:
-    _keep_in_the_cache()  # which PyTorch settles when its compiler is imported
-    if device == "cuda":
+def _missing(kind: str) -> str:
+    _prepare()
+    if kind == "cuda":
         from torch.utils._triton import has_triton
 
         return "" if has_triton() else "PyTorch finds no Triton for this GPU"

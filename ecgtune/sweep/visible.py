@@ -73,10 +73,9 @@ def what_slows(path: str, device: str) -> list[str]:
     on_cpu = device == "cpu"
     if on_cpu and path in BFLOAT16 and not has_bf16_units():
         return ["has no units for bfloat16, so its trials will be far slower: --convolution fourier suits all nodes"]
-    if path in fused.FUSED:
-        reason = fused.why_not(device)
-    else:
-        reason = next((compiled.why_not(dtype) for name, dtype in TILED.items() if name == path and on_cpu), "")
+    reasons = [fused.why_not(name, device) for name in fused.FUSED if name == path]
+    reasons += [compiled.why_not(dtype) for name, dtype in TILED.items() if name == path and on_cpu]
+    reason = next(iter(reasons), "")
     return [f"cannot compile layers ({reason}), so its trials will be slower"] if reason else []
 
 

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgtune.config import EmotionConfig
+from ecgtune.convolution_path import ConvolutionPath
+from ecgtune.models.fused import forget
 from ecgtune.training.emotion_data import EmotionData
 from ecgtune.training.folds import FoldModels, FoldOutput
 from ecgtune.training.loop import Progress, Stopwatch, require_identity, run_identity
@@ -72,7 +74,14 @@ def finetune(
         require_identity(resume, identity)
         models.restore(resume["models"])
         done = resume["epoch"]
-    return _epochs(config, data, models, identity, done, epochs, seed, device)
+    return _freed(data.encoder.path, _epochs(config, data, models, identity, done, epochs, seed, device))
+
+
+def _freed(path: ConvolutionPath, results: Iterator[EpochResult]) -> Iterator[EpochResult]:
+    try:
+        yield from results
+    finally:
+        forget(path)
 
 
 def _epochs(

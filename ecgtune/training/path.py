@@ -39,7 +39,7 @@ def choose_path(wanted: str | None, device: str, *, cache: Path | None = None) -
     if path is not None:
         return path
     if torch.device(device).type == "cuda":
-        return "bf16" if "bf16" in candidates(device) else "direct"
+        return "bf16" if _gpu_has_bf16() else "direct"
     speeds = measured(cache or cache_folder())
     return max(speeds, key=lambda path: speeds[path])
 
@@ -58,13 +58,17 @@ def measured(cache: Path) -> dict[ConvolutionPath, float]:
 def candidates(device: str = "cpu") -> tuple[ConvolutionPath, ...]:
     """The paths worth a measurement: bfloat16 without units for it is a hundred times slower than float32."""
     if torch.device(device).type == "cuda":
-        if not torch.cuda.is_bf16_supported(including_emulation=False):
+        if not _gpu_has_bf16():
             return ("direct",)
-        return ("direct", "bf16") if fused.why_not("cuda") else ("direct", "bf16", *fused.FUSED)
+        return ("direct", "bf16", *(path for path in fused.FUSED if not fused.why_not(path, device)))
     if has_bf16_units():
         return ("direct", "fourier", "bf16", "tiled")
     # Tiles in float32 are the faster for being compiled, and slower otherwise.
     return ("direct", "fourier", "tiled32") if compiled.available(TILED["tiled32"]) else ("direct", "fourier")
+
+
+def _gpu_has_bf16() -> bool:
+    return bool(torch.cuda.is_bf16_supported(including_emulation=False))
 
 
 def compiled_without_threads() -> bool:

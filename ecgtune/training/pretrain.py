@@ -15,9 +15,19 @@ from ecgtune.data.pool import WindowPool
 from ecgtune.data.splits import Split, require_disjoint
 from ecgtune.errors import DataError
 from ecgtune.models import build_encoder
+from ecgtune.models.fused import FUSED, forget
 from ecgtune.models.kept import unchanging_weights
 from ecgtune.pretext import PRETEXT_TASKS
-from ecgtune.training.loop import Progress, Stopwatch, copied, micro_batch, require_identity, run_identity, slices
+from ecgtune.training.loop import (
+    Progress,
+    Stopwatch,
+    common,
+    copied,
+    micro_batch,
+    require_identity,
+    run_identity,
+    slices,
+)
 from ecgtune.training.optimiser import base_rate, build_optimizer, set_rate
 from ecgtune.training.pretext_scores import PretextScores
 from ecgtune.training.result import EpochResult, Snapshot
@@ -118,8 +128,9 @@ class _Run:
         self.optimizer = build_optimizer(config, ([*self.encoder.parameters(), *self.heads.parameters()], 1.0))
         norm = config.encoder.batch_norm
         self.micro_batch = micro_batch(MICRO_BATCH[path], device, batch_norm=norm, halved=halved)
-        self.identity = run_identity(config, seed, f"{pool.fingerprint} {path}")
         self.done = 0
+        self.fused_sizes = common(self.sizes()) if path in FUSED else frozenset[int]()
+        self.identity = run_identity(config, seed, f"{pool.fingerprint} {path}")
 
     def restore(self, resume: Mapping[str, Any]) -> None:
         require_identity(resume, self.identity)
@@ -129,6 +140,12 @@ class _Run:
         self.done = resume["epoch"]
 
     def epochs(self, epochs: int) -> Iterator[EpochResult]:
+        try:
+            yield from self.trained(epochs)
+        finally:
+            forget(self.encoder.path)
+
+    def trained(self, epochs: int) -> Iterator[EpochResult]:
         while self.done < epochs:
             watch = Stopwatch()
             rate = learning_rate(self.config.scheduler, base_rate(self.config), self.done, epochs)
@@ -161,6 +178,7 @@ class _Run:
             self.optimizer.zero_grad()
             with unchanging_weights():
                 for part in self.parts(batch, generator):
+                    self.encoder.fuses = part.shape[1] in self.fused_sizes
                     out = self.task.step(self.encoder, self.heads, part)
                     torch.autograd.backward((out.loss + out.penalty) * (part.shape[1] / len(batch)))
                     scores.add(out, part.shape[1])
@@ -187,6 +205,12 @@ class _Run:
         """The views of some windows, one micro-batch [n_views, micro_batch, n_times] after the other."""
         for drawn in slices(index, DRAWN_TOGETHER):
             yield from torch.split(self.task.views(self.windows.take(drawn), generator), self.micro_batch, dim=1)
+
+    def sizes(self) -> Iterator[int]:
+        """How many windows each pass of an epoch has."""
+        for batch in slices(self.order(), self.config.batch_size):
+            for drawn in slices(batch, DRAWN_TOGETHER):
+                yield from map(len, slices(drawn, self.micro_batch))
 
     def order(self) -> NDArray[np.intp]:
         order = numpy_generator(self.seed, "order", self.done).permutation(self.split.train)

@@ -19,6 +19,8 @@ from ecgtune.training.pretrain import MICRO_BATCH
 N_TIMES = 2560
 # A training step costs as much as three forward passes: itself, and the gradients by signal and by weights.
 _PASSES = 3
+# The first compiles, and the second records where there is something to record.
+_FIRST_STEPS = 3
 _MATMUL_SIZES = {"cpu": (512, 1024, 2048), "cuda": (4096, 8192)}
 
 
@@ -30,13 +32,13 @@ class StepSpeed:
         views_per_second: of views, forward, backward and optimiser together.
         gflops: billions of operations per second, counted as if every convolution were computed directly.
         share_of_views: what part of the time making the views took, in [0, 1].
-        first_step_s: seconds of the very first step, in which whatever has to be compiled, is.
+        start_s: seconds that the first steps took beyond what steps take: to compile and record what is.
     """
 
     views_per_second: float
     gflops: float
     share_of_views: float
-    first_step_s: float
+    start_s: float
 
 
 def forward_flops(pool_stride: int, n_times: int = N_TIMES) -> int:
@@ -58,14 +60,14 @@ def step_speed(pool_stride: int, path: ConvolutionPath, *, device: str, threads:
         path: how convolutions are computed.
         device: `cpu` or `cuda`.
         threads: of PyTorch on the CPU.
-        seconds: to spend, beyond a first step that is not counted.
+        seconds: to spend, beyond the first steps, which are not counted.
     """
     keep_freed_memory()
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
         step = _Step(pool_stride, path, device)
-        _, first = step()
+        first = sum(whole for _, whole in (step() for _ in range(_FIRST_STEPS)))
         views, whole = float("inf"), float("inf")
         until = time.perf_counter() + seconds
         while views == float("inf") or time.perf_counter() < until:
@@ -73,8 +75,8 @@ def step_speed(pool_stride: int, path: ConvolutionPath, *, device: str, threads:
             views, whole = min(views, making), min(whole, all_of_it)
     finally:
         torch.set_num_threads(before)
-    rate = step.n_views / whole
-    return StepSpeed(rate, _PASSES * forward_flops(pool_stride) * rate / 1e9, views / whole, first)
+    rate, start = step.n_views / whole, max(first - _FIRST_STEPS * whole, 0.0)
+    return StepSpeed(rate, _PASSES * forward_flops(pool_stride) * rate / 1e9, views / whole, start)
 
 
 class _Step:
@@ -86,6 +88,7 @@ class _Step:
         n_windows = MICRO_BATCH[path][torch.device(device).type]
         self._task = PRETEXT_TASKS[config.task](config)
         self._encoder = build_encoder(config.encoder, weights, path)
+        self._encoder.fuses = True
         self._heads = self._task.build_heads(self._encoder, weights).to(device)
         self._encoder.to(device)
         self._optimizer = build_optimizer(config, ([*self._encoder.parameters(), *self._heads.parameters()], 1.0))

@@ -1,7 +1,7 @@
 """One encoder per fold, trained end to end with its head. Correct rather than fast: the folds take turns."""
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,11 +11,12 @@ from torch import Tensor, nn
 
 from ecgtune.config import EmotionConfig
 from ecgtune.models import Encoder, build_emotion_head, pool, squared_weights
+from ecgtune.models.fused import FUSED
 from ecgtune.training.emotion_data import EmotionData
 from ecgtune.training.emotion_loss import N_OUTPUTS, class_weights, cross_entropy, positive_probability
 from ecgtune.training.features import build_scaling, pooling_of, raw_features
 from ecgtune.training.folds import FoldOutput, LossSum, epoch_batches
-from ecgtune.training.loop import Progress, copied, micro_batch, slices
+from ecgtune.training.loop import Progress, common, copied, micro_batch, slices
 from ecgtune.training.optimiser import build_optimizer, set_rate
 from ecgtune.training.seed import torch_generator
 
@@ -47,6 +48,7 @@ class UnfrozenFolds:
         self._scaling = build_scaling(config, data, device)
         self._classes = torch.from_numpy(data.classes).to(device)
         n_features = raw_features(config, data).shape[1]
+        self._fused_sizes = common(self._sizes()) if data.encoder.path in FUSED else frozenset[int]()
         self._weights: list[Tensor] = []
         self._folds: list[_Fold] = []
         for number, fold in enumerate(data.folds):
@@ -122,10 +124,17 @@ class UnfrozenFolds:
         index = torch.from_numpy(np.asarray(part)).to(self._device)
         windows = torch.from_numpy(self._data.dataset.windows[self._data.rows[part]]).to(self._device)
         model, classes = self._folds[number], self._classes[index]
+        model.encoder.fuses = len(part) in self._fused_sizes
         features = self._scaling.by_person(pool(model.encoder.feature_maps(windows), self._pooling), index)
         logits = model.head(self._scaling.by_fold(features, number))
         probability[number, part] = positive_probability(logits).detach().cpu().numpy()
         return cross_entropy(logits, classes.to(logits)), self._weights[number][classes]
+
+    def _sizes(self) -> Iterator[int]:
+        """How many windows each pass of an epoch has."""
+        for batch in epoch_batches(self._data.folds, self._config.batch_size, self._seed, 0):
+            for windows in batch:
+                yield from map(len, slices(windows, self.micro_batch))
 
     def _named(self, states: list[dict[str, Tensor]]) -> dict[str, Tensor]:
         return {f"fold{k}.{name}": value for k, state in enumerate(states) for name, value in state.items()}

@@ -51,7 +51,7 @@ def test_it_tells_why_nothing_is_compiled(reason, run_cli, monkeypatch):
 @pytest.mark.parametrize("path", ["inductor", "direct"])
 @pytest.mark.parametrize("reason", ["", "PyTorch finds no C++ compiler"])
 def test_it_tells_why_nothing_is_fused(path, reason, run_cli, monkeypatch):
-    monkeypatch.setattr("ecgtune.models.fused.why_not", lambda device: reason)
+    monkeypatch.setattr("ecgtune.models.fused.why_not", lambda path, device: reason)
     monkeypatch.setattr("ecgtune.training.speed.step_speed", lambda *_, **__: StepSpeed(1.0, 1.0, 0.5, 2.0))
     expected = reason if path == "inductor" else ""
     result = run_cli("bench", "--seconds", "0.1", "--convolution", path)

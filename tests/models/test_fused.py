@@ -2,7 +2,9 @@
 
 import copy
 import os
+import threading
 from itertools import product
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,6 +13,7 @@ from torch._inductor import cpp_builder
 from torch._inductor.exc import InvalidCxxCompiler
 
 from ecgtune.config import EncoderConfig
+from ecgtune.errors import EcgtuneError
 from ecgtune.models import Encoder, build_encoder, fused
 
 
@@ -52,6 +55,7 @@ def compiler(monkeypatch):
 
 def trained(encoder, windows, way=Encoder.__call__):
     """What a pass gives, and every gradient of its squares."""
+    encoder.fuses = True
     for weight in encoder.parameters():
         weight.grad = None
     out = way(encoder, windows)
@@ -89,22 +93,22 @@ def test_what_inductor_makes_of_it_is_bf16_but_for_rounding(path):
     assert (ours - exact).norm() < 2 * (theirs - exact).norm()
 
 
-def test_only_full_batches_of_training_are_fused(compiler):
+def test_only_passes_of_training_are_fused_where_that_is_wanted(compiler):
     encoder = build_encoder(EncoderConfig(pool_stride=8), seeded(0), "inductor")
-    full, odd = torch.randn(4, 300, generator=seeded(1)), torch.randn(3, 300, generator=seeded(1))
+    windows = torch.randn(4, 300, generator=seeded(1))
     plain = build_encoder(EncoderConfig(pool_stride=8), seeded(0), "bf16")
+    # What is not fused is bf16, to the last bit.
+    assert torch.equal(encoder(windows), plain(windows))
+    encoder.fuses = True
     with torch.no_grad():
-        encoder(odd)
-    encoder.eval()(odd)
+        encoder(windows)
+    encoder.eval()(windows)
     encoder.train()
+    trained(plain, windows)
     assert compiler.asked == []
-    for windows in (full, odd, full, odd):
+    for _ in range(2):
         trained(encoder, windows)
     assert (compiler.asked, compiler.ran) == ([(4, 300)], 2)
-    # What is not fused is bf16, to the last bit.
-    assert torch.equal(encoder(odd), plain(odd))
-    trained(plain, full)
-    assert compiler.ran == 2
 
 
 def test_encoders_of_one_kind_share_what_is_compiled(compiler):
@@ -123,10 +127,13 @@ def test_encoders_of_one_kind_share_what_is_compiled(compiler):
 
 
 def test_more_kinds_than_pytorch_expects_are_compiled(compiler):
-    """It gives up after eight unless told otherwise, and a sweep over architectures has more."""
+    """It gives up after eight unless told otherwise, thread by thread; each trial of a worker has a thread."""
     for length in range(300, 310):
         encoder = build_encoder(EncoderConfig(pool_stride=8), seeded(0), "inductor")
-        trained(encoder, torch.randn(2, length, generator=seeded(1)))
+        windows = torch.randn(2, length, generator=seeded(1))
+        trial = threading.Thread(target=trained, args=(encoder, windows))
+        trial.start()
+        trial.join()
     assert (len(compiler.asked), compiler.ran) == (10, 10)
 
 
@@ -159,6 +166,7 @@ def test_gradients_add_up_though_each_pass_gives_them_in_the_same_memory(path, m
     for seed in (1, 2, 3):
         windows = torch.randn(4, 300, generator=seeded(seed))
         for encoder in (ours, plain):
+            encoder.fuses = True
             torch.autograd.backward(encoder(windows).square().mean())
     for one, other in zip(ours.parameters(), plain.parameters(), strict=True):
         assert (one.grad - other.grad).norm() < 0.1 * other.grad.norm()
@@ -166,16 +174,37 @@ def test_gradients_add_up_though_each_pass_gives_them_in_the_same_memory(path, m
 
 def test_weights_that_are_not_trained_get_no_gradient(compiler):
     encoder = build_encoder(EncoderConfig(pool_stride=8), seeded(0), "inductor")
+    encoder.fuses = True
     frozen = encoder.layers[0].conv.weight.requires_grad_(False)
     encoder(torch.randn(2, 300, generator=seeded(1))).sum().backward()
+    assert compiler.ran == 1
     assert frozen.grad is None
+
+
+def test_a_compiler_that_fails_is_one_message(monkeypatch):
+    def fails(graph, inputs):
+        raise RuntimeError("a long story\nthere is no Python.h")
+
+    monkeypatch.setattr(fused, "_BACKEND", fails)
+    encoder = build_encoder(EncoderConfig(pool_stride=8), seeded(0), "inductor")
+    with pytest.raises(EcgtuneError, match=r"failed \(RuntimeError: there is no Python.h\). --convolution bf16"):
+        trained(encoder, torch.randn(2, 300, generator=seeded(1)))
+
+
+@pytest.mark.parametrize(("path", "asked"), [("cudagraphs", 2), ("inductor", 1), ("bf16", 0)])
+def test_what_was_recorded_is_forgotten(path, asked, compiler):
+    """Code alone is of use to the next run."""
+    for _ in range(2):
+        trained(build_encoder(EncoderConfig(pool_stride=8), seeded(0), path), torch.randn(2, 300, generator=seeded(1)))
+        fused.forget(path)
+    assert len(compiler.asked) == asked
 
 
 @pytest.mark.parametrize(("path", "mode"), [("inductor", "default"), ("cudagraphs", "reduce-overhead")])
 def test_each_path_has_its_mode(path, mode, monkeypatch):
     asked = []
     monkeypatch.setattr(torch, "compile", lambda function, **how: asked.append(how) or function)
-    fused.fused(lambda x: x, path)
+    fused.fused(lambda x: x, path)(1)
     assert [how["mode"] for how in asked] == [mode]
     assert [how["dynamic"] for how in asked] == [False]
 
@@ -194,7 +223,7 @@ def test_where_nothing_can_be_compiled_it_is_bf16_and_told(compiler, monkeypatch
         raise InvalidCxxCompiler
 
     monkeypatch.setattr(cpp_builder, "get_cpp_compiler", none_found)
-    assert "no C++ compiler" in fused.why_not("cpu")
+    assert "no C++ compiler" in fused.why_not("inductor", "cpu")
     windows = torch.randn(2, 300, generator=seeded(1))
     encoder, plain = (build_encoder(EncoderConfig(pool_stride=8), seeded(0), path) for path in ("inductor", "bf16"))
     for one, other in zip(trained(encoder, windows), trained(plain, windows), strict=True):
@@ -206,20 +235,45 @@ def test_where_nothing_can_be_compiled_it_is_bf16_and_told(compiler, monkeypatch
 @pytest.mark.parametrize(("found", "said"), [(True, ""), (False, "no Triton")])
 def test_a_gpu_needs_triton(found, said, monkeypatch):
     monkeypatch.setattr("torch.utils._triton.has_triton", lambda: found)
-    assert said in fused.why_not("cuda")
-    assert bool(fused.why_not("cuda")) is bool(said)
+    for device in ("cuda", "cuda:0"):
+        assert said in fused.why_not("inductor", device)
+        assert bool(fused.why_not("inductor", device)) is bool(said)
 
 
 @pytest.mark.usefixtures("unasked")
-@pytest.mark.parametrize("given", ["", "elsewhere"])
+@pytest.mark.parametrize(("version", "refused"), [("2.12.1+cu130", True), ("2.13.0", False), ("2.20.0", False)])
+def test_graphs_need_a_version_that_records_in_a_trials_thread(version, refused, monkeypatch):
+    monkeypatch.setattr("torch.utils._triton.has_triton", lambda: True)
+    monkeypatch.setattr(torch, "__version__", torch.torch_version.TorchVersion(version))
+    reason = f"PyTorch {version} is older than 2.13" if refused else ""
+    assert fused.why_not("cudagraphs", "cuda:0") == reason
+    assert fused.why_not("inductor", "cuda:0") == ""
+    # On a CPU there are no graphs.
+    assert fused.why_not("cudagraphs", "cpu") == ""
+
+
+@pytest.mark.usefixtures("unasked")
+@pytest.mark.parametrize("given", ["", "7"])
 def test_what_is_compiled_is_kept_in_the_cache(given, monkeypatch, tmp_path):
-    monkeypatch.setenv("ECGTUNE_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", given)
-    if not given:
-        monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR")
-    fused.why_not("cuda")
-    assert os.environ["TORCHINDUCTOR_CACHE_DIR"] == (given or str(tmp_path / "cache" / "inductor"))
-    assert (tmp_path / "cache" / "inductor").stat().st_mode & 0o077 == 0
+    """For each kind of processor by itself, and by as many processes as there are threads."""
+    monkeypatch.setenv("ECGTUNE_CACHE", str(tmp_path))
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
+    kept = []
+    for flags in ("avx2", "avx2 avx512f"):
+        for name in ("TORCHINDUCTOR_CACHE_DIR", "TORCHINDUCTOR_COMPILE_THREADS"):
+            monkeypatch.setenv(name, given)
+            if not given:
+                monkeypatch.delenv(name)
+        monkeypatch.setattr(fused, "processor_flags", lambda flags=flags: flags)
+        fused._missing.cache_clear()
+        fused.why_not("inductor", "cuda")
+        kept.append(os.environ["TORCHINDUCTOR_CACHE_DIR"])
+        assert os.environ["TORCHINDUCTOR_COMPILE_THREADS"] == (given or "3")
+    if given:
+        assert kept == [given] * 2
+    else:
+        assert {Path(each) for each in kept} == {*(tmp_path / "inductor").iterdir()}
+        assert [Path(each).stat().st_mode & 0o077 for each in kept] == [0, 0]
 
 
 @pytest.mark.usefixtures("unasked")
@@ -228,11 +282,11 @@ def test_a_cache_that_cannot_be_written_stops_nobody(monkeypatch, tmp_path):
     monkeypatch.setenv("ECGTUNE_CACHE", str(tmp_path / "file"))
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", "")
     monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR")
-    fused.why_not("cuda")
+    fused.why_not("inductor", "cuda")
     assert "TORCHINDUCTOR_CACHE_DIR" not in os.environ
 
 
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
 def test_compiling_can_be_switched_off(device, monkeypatch):
     monkeypatch.setenv("ECGTUNE_COMPILE", "no")
-    assert fused.why_not(device) == "ECGTUNE_COMPILE=no"
+    assert fused.why_not("inductor", device) == "ECGTUNE_COMPILE=no"

@@ -106,7 +106,7 @@ def test_nodes_that_would_emulate_bfloat16_are_named(monkeypatch):
 def test_a_node_says_what_makes_it_slower(path, units, reason, said, monkeypatch):
     monkeypatch.setattr("ecgtune.training.path.has_bf16_units", lambda: units)
     monkeypatch.setattr("ecgtune.models.compiled.why_not", lambda dtype: reason)
-    monkeypatch.setattr("ecgtune.models.fused.why_not", lambda device: reason)
+    monkeypatch.setattr("ecgtune.models.fused.why_not", lambda path, device: reason)
     found = visible.what_slows(path, "cpu")
     assert len(found) == bool(said)
     assert all(re.match(said, each) for each in found)
@@ -124,7 +124,7 @@ def test_a_node_says_what_makes_it_slower(path, units, reason, said, monkeypatch
 def test_a_gpu_is_slower_for_want_of_triton_alone(path, reason, said, monkeypatch):
     monkeypatch.setattr("ecgtune.training.path.has_bf16_units", lambda: False)
     monkeypatch.setattr("ecgtune.models.compiled.why_not", lambda dtype: reason)
-    monkeypatch.setattr("ecgtune.models.fused.why_not", lambda device: reason if device == "cuda" else "")
+    monkeypatch.setattr("ecgtune.models.fused.why_not", lambda path, device: reason if device == "cuda" else "")
     assert visible.what_slows(path, "cuda") == said
 
 

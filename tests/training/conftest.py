@@ -21,6 +21,18 @@ def _one_thread():
 
 
 @pytest.fixture
+def fused_sizes(monkeypatch) -> list[int]:
+    """How many views or windows each fused pass has; none is compiled."""
+    sizes: list[int] = []
+
+    def fused(way, _path):
+        return lambda encoder, x: (sizes.append(len(x)), way(encoder, x))[1]
+
+    monkeypatch.setattr("ecgtune.models.encoder.fused", fused)
+    return sizes
+
+
+@pytest.fixture
 def pool(make_dataset) -> WindowPool:
     return WindowPool([make_dataset(subjects=4, per_class=2)])
 

@@ -228,6 +228,28 @@ def test_fused_encoders_of_all_folds_learn_what_others_do(path, emotion, make_da
     assert found[path][0] != found[path][1]
 
 
+def test_passes_of_common_sizes_are_fused(emotion, make_dataset, fused_sizes, monkeypatch):
+    """Folds divide their windows into batches that differ by one, the larger ones first."""
+    asked = []
+    monkeypatch.setattr("ecgtune.training.unfrozen.common", lambda given: asked.extend(given) or frozenset([4]))
+    data = emotion(folds=3, dataset=make_dataset(subjects=6, per_class=3))
+    data.encoder.path = "inductor"
+    list(finetune(config(unfreeze=True, batch_size=5), data, epochs=1, seed=0))
+    assert {4} < {*asked}
+    assert fused_sizes == [size for size in asked if size == 4]
+
+
+def test_what_a_run_has_recorded_is_forgotten_at_its_end(emotion, make_dataset, monkeypatch):
+    forgotten = []
+    monkeypatch.setattr("ecgtune.training.finetune.forget", forgotten.append)
+    data = emotion(folds=2, dataset=make_dataset(subjects=4, per_class=2))
+    results = finetune(config(unfreeze=True), data, epochs=2, seed=0)
+    next(results)
+    assert forgotten == []
+    results.close()
+    assert forgotten == [data.encoder.path]
+
+
 @pytest.mark.parametrize(("unfreeze", "taken"), [(True, False), (False, True)])
 def test_only_a_trained_encoder_binds_its_state_to_a_path(unfreeze, taken, emotion, make_dataset):
     data = emotion(folds=2, dataset=make_dataset(subjects=4, per_class=2))

@@ -63,8 +63,9 @@ def test_a_path_can_be_wanted(path, probed, tmp_path, monkeypatch):
 def test_a_gpu_takes_what_it_multiplies_fastest(supported, expected, reason, monkeypatch):
     """What has to be compiled for a minute is measured by `bench`, and taken by who asks for it."""
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: supported)
-    monkeypatch.setattr("ecgtune.models.fused.why_not", lambda device: reason)
+    monkeypatch.setattr("ecgtune.models.fused.why_not", None)  # which loads the compiler
     assert choose_path("auto", "cuda:0") == expected
+    monkeypatch.setattr("ecgtune.models.fused.why_not", lambda path, device: reason)
     fused = ("inductor", "cudagraphs") if supported and not reason else ()
     assert candidates("cuda:0") == (("direct", "bf16", *fused) if supported else ("direct",))
 

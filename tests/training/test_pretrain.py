@@ -235,6 +235,39 @@ def test_fused_training_is_that_of_bf16_but_for_rounding(path, small_pretext, po
     assert numbers(run(config, pool, some, epochs=2, path=path, resume=state)) == numbers(ours[1:])
 
 
+@pytest.mark.parametrize(("sizes", "passes"), [({4}, 2), ({2}, 1), ({4, 2}, 3), ({3}, 0)])
+def test_passes_of_common_sizes_are_fused(sizes, passes, small_pretext, pool, split, fused_sizes, monkeypatch):
+    asked = []
+    monkeypatch.setattr(module, "common", lambda given: asked.extend(given) or frozenset(sizes))
+    some = Split(split.train[:10], split.val[:4])
+    run(small_pretext(batch_size=10), pool, some, epochs=2, path="inductor")
+    assert asked == [4, 4, 2]
+    assert fused_sizes == [7 * size for size in asked if size in sizes] * 2
+    assert len(fused_sizes) == 2 * passes
+    asked.clear()
+    run(small_pretext(batch_size=6, windows_per_epoch=9), pool, some, epochs=1, path="bf16")
+    assert asked == []
+
+
+@pytest.mark.parametrize("ends", ["in time", "too early", "with an error"])
+def test_what_a_run_has_recorded_is_forgotten_at_its_end(ends, small_pretext, pool, split, monkeypatch):
+    forgotten, seen = [], []
+    monkeypatch.setattr(module, "forget", lambda path: forgotten.append((path, len(seen))))
+    some = Split(split.train[:4], split.val[:2])
+    results = pretrain(small_pretext(), pool, some, epochs=2, seed=1)
+    seen.append(next(results))
+    assert forgotten == []
+    if ends == "too early":
+        results.close()
+    elif ends == "with an error":
+        monkeypatch.setattr(module, "learning_rate", lambda *given: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            next(results)
+    else:
+        seen.extend(results)
+    assert forgotten == [("direct", len(seen))]
+
+
 def test_a_state_of_another_path_is_refused(small_pretext, pool, split):
     state = run(small_pretext(), pool, split, epochs=1, path="direct")[0].snapshot().resume
     with pytest.raises(InputError, match="other parameters"):

@@ -49,7 +49,26 @@ def test_a_whole_step_is_measured_and_the_threads_are_left_as_they_were(path, mo
     assert done[:2] == ["backward", "step"]
     assert speed.gflops == pytest.approx(3 * forward_flops(8) * speed.views_per_second / 1e9)
     assert 0 < speed.share_of_views < 1
-    assert speed.first_step_s > 0
+    assert speed.start_s >= 0
+
+
+def test_the_start_is_what_the_first_steps_take_beyond_others(monkeypatch):
+    seconds = iter([9.0, 4.0, 1.5, 1.0, 1.0])
+    whole = iter([0.0, 1e9])
+
+    class Step:
+        n_views = 10
+
+        def __init__(self, *given):
+            pass
+
+        def __call__(self):
+            return 0.1, next(seconds)
+
+    monkeypatch.setattr(speed_module, "_Step", Step)
+    monkeypatch.setattr(speed_module.time, "perf_counter", lambda: next(whole))
+    speed = step_speed(8, "direct", device="cpu", threads=1, seconds=1.0)
+    assert (speed.start_s, speed.views_per_second) == (14.5 - 3 * 1.0, 10.0)
 
 
 def test_the_peak_is_a_rate():
