@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import hypothesis
 import numpy as np
 import pytest
 
@@ -15,6 +16,9 @@ from ecgtune.data.store import DatasetWriter, Target, WindowDataset, load_datase
 
 ROOT = Path(__file__).resolve().parent.parent
 _N_TIMES = 256
+# No test depends on how busy the machine is.
+hypothesis.settings.register_profile("ecgtune", deadline=None)
+hypothesis.settings.load_profile("ecgtune")
 # No test waits for a probe, and none depends on what it would find.
 os.environ["ECGTUNE_CONVOLUTION"] = "fourier"
 # Ray's workers have the environment in which its cluster was started.

@@ -125,7 +125,20 @@ def test_gpu_runs_on_a_cpu_too(monkeypatch):
     assert [row["trials"] for row in found["rows"]] == [1, 2]
     assert all(row["views_per_second"] > 0 for row in found["rows"])
     (compared,) = module.comparisons(found["rows"])
-    assert compared["what"] == "direct, stride 8, 2 trials at once"
+    assert compared["what"] == "direct, stride 8, 2 at once"
+
+
+def test_gpu_tells_when_compiling_has_paid():
+    """40 s of start against a tenth more views: after 440 s as many views are done as without."""
+    module = importlib.import_module("gpu")
+    same = {"pool_stride": 8, "trials": 1}
+    plain = {"path": "bf16", **same, "views_per_second": 100.0, "start_s": 0.0}
+    ours = {"path": "inductor", **same, "views_per_second": 110.0, "start_s": 40.0}
+    (compared,) = module.comparisons([plain, ours])
+    assert (compared["what"], compared["ratio"]) == ("inductor, stride 8, 1 at once, and bf16", pytest.approx(1.1))
+    assert compared["earned_after_s"] == pytest.approx(440.0)
+    assert pytest.approx(440.0 * 100.0) == (440.0 - 40.0) * 110.0
+    assert module.earned_after(plain, ours) is None
 
 
 @pytest.mark.slow
