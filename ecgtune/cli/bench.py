@@ -2,13 +2,14 @@
 
 import json
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
 from ecgtune.cli import options
 from ecgtune.cli.console import stderr, stdout
+from ecgtune.errors import EcgtuneError
 
 _STRIDES = (2, 8)
 
@@ -45,12 +46,17 @@ def bench(
     )
     on_gpu = where.startswith("cuda")
     fused_reason = fused.why_not(chosen, where) if chosen in fused.FUSED else ""
-    rows = []
+    rows: list[dict[str, Any]] = []
+    failed: dict[str, str] = {}
     for path in paths:
         for stride in _STRIDES:
             first = ", which PyTorch's compiler has to make first" if path in fused.FUSED and not fused_reason else ""
             stderr().print(f"measuring {path} at pool stride {stride}{first}", soft_wrap=True)
-            speed = step_speed(stride, path, device=where, threads=threads, seconds=seconds)
+            try:
+                speed = step_speed(stride, path, device=where, threads=threads, seconds=seconds)
+            except EcgtuneError as error:
+                failed[path] = str(error)
+                break
             share = speed.gflops / peak
             rows.append({"convolution": path, "pool_stride": stride, **asdict(speed), "share_of_peak": share})
     name = torch.cuda.get_device_name(where) if on_gpu else processor()
@@ -58,8 +64,8 @@ def bench(
     if as_json:
         found = {"device": name, "threads": threads, "chosen": chosen, "matmul_peak_gflops": peak, "steps": rows}
         found |= {"compiled": not on_gpu and not reason, "why_not_compiled": reason, "why_not_fused": fused_reason}
-        stdout().print_json(json.dumps(found))
-        return
+        stdout().print_json(json.dumps(found | {"failed": failed}))
+        raise typer.Exit(bool(failed))
     table = Table(box=None, pad_edge=False)
     for title in ("convolution", "stride", "views/s", "GFLOP/s", "of peak", "views' share", "start"):
         table.add_column(title, justify="left" if title == "convolution" else "right")
@@ -75,10 +81,13 @@ def bench(
         )
     stdout().print(f"{name}, {threads} thread{'s' if threads > 1 else ''}; matrix product {peak:.0f} GFLOP/s")
     if fused_reason:
-        stdout().print(f"What PyTorch's compiler would make is computed as bf16: {fused_reason}.")
+        stdout().print(f"{chosen} is computed as bf16: {fused_reason}.")
     if reason:
         stdout().print(f"Tiles are computed by PyTorch's operations: {reason}.\nCompiled they would be faster.")
     elif threads > 1 and not on_gpu and compiled_without_threads():
         stdout().print("What is compiled uses one thread, since the compiler knows no OpenMP.")
     stdout().print()
     stdout().print(table)
+    for broken, why in failed.items():
+        stderr().print(f"error: {broken}: {why}", soft_wrap=True, markup=False)
+    raise typer.Exit(bool(failed))

@@ -48,6 +48,7 @@ def pretext(
     ecgtune train pretext --config my.toml --out results/mine
     """
     from ecgtune.cli.train_view import TrainView
+    from ecgtune.models import fused
     from ecgtune.training.device import resolve_device
     from ecgtune.training.memory import keep_freed_memory
     from ecgtune.training.path import choose_path
@@ -60,6 +61,9 @@ def pretext(
     file = read_pretext_run(config, data=folders, epochs=epochs, seed=seed, hold_out=hold_out)
     run, where, target = file.run, resolve_device(device), _folder(out, "pretext", overwrite)
     path = choose_path(convolution, where)
+    if path in fused.FUSED:
+        reason = fused.why_not(path, where)
+        _say(f"{path} is computed as bf16: {reason}" if reason else f"{path}: compiling comes before the first epoch")
     keep_freed_memory()
     pool, split = open_pretext(run)
     people = [len(set(pool.persons[side].tolist())) for side in (split.train, split.val)]

@@ -29,6 +29,8 @@ FUSED: dict[ConvolutionPath, str] = {"inductor": "default", "cudagraphs": "reduc
 _VARIANTS = 64
 # Before, PyTorch could not record CUDA graphs in a thread of Python's, as a trial of a sweep has.
 _RECORDS_IN_THREADS = "2.13"
+# What makes code for another processor or by another compiler, and is no part of PyTorch's own key.
+_SWITCHES = ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "MKL_ENABLE_INSTRUCTIONS", "CXX")
 _BACKEND: str | Callable[..., Any] = "inductor"
 
 
@@ -73,13 +75,15 @@ def fused(function: Callable[..., Tensor], path: ConvolutionPath) -> Callable[..
     return call
 
 
-def forget(path: ConvolutionPath) -> None:
+def forget(path: ConvolutionPath, device: str) -> None:
     """Free what a run has recorded; to be called at its end, in its thread.
 
-    A CUDA graph is of no use to another run, whose weights lie elsewhere, and holds on to its memory.
+    A CUDA graph is of no use to another run, whose weights lie elsewhere, and holds on to its memory. The code goes
+    with it, and is read from the cache again.
     """
-    if path == "cudagraphs":
+    if path == "cudagraphs" and torch.device(device).type == "cuda":
         torch._dynamo.reset()
+        torch.cuda.empty_cache()
 
 
 def give_gradients_a_place(module: nn.Module) -> None:
@@ -101,10 +105,12 @@ def _compiled(function: Callable[..., Tensor], mode: str, backend: str | Callabl
 def _prepare() -> None:
     """Settle what PyTorch's compiler takes from the environment when it is imported.
 
-    Its code is kept where ours is, since its own place is gone when the machine starts anew; each kind of processor has
-    a folder, as the code may run on its own kind alone. It takes as many processes as training takes threads.
+    Its code is kept where ours is, since its own place is gone when the machine starts anew. Each kind of processor has
+    a folder, as the code may run on its own kind alone, and so has one that is told to be another kind. It takes as
+    many processes as training takes threads.
     """
-    kind = hashlib.sha256(processor_flags().encode()).hexdigest()[:16]
+    switches = [os.environ.get(name, "") for name in _SWITCHES]
+    kind = hashlib.sha256("\0".join([processor_flags(), *switches]).encode()).hexdigest()[:16]
     kept = cache_folder() / "inductor" / kind
     with suppress(OSError):
         kept.mkdir(parents=True, exist_ok=True, mode=0o700)

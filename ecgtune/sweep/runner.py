@@ -127,6 +127,8 @@ def _clear(folder: SweepFolder) -> None:
 
 
 def _warn_of_slow(plan: SweepPlan, machines: Sequence[Node], observer: SweepObserver) -> None:
+    from ecgtune.models.fused import FUSED
+
     path = getattr(plan.job, "convolution", "")
     device = plan.resources.device
     slow = []
@@ -136,6 +138,8 @@ def _warn_of_slow(plan: SweepPlan, machines: Sequence[Node], observer: SweepObse
         slow = slow_nodes(path, machines)
     for each in slow:
         observer.note(f"{each}.")
+    if path in FUSED and not slow:
+        observer.note(f"{path}: who trains an encoder compiles before the first epoch, for 10 s to a minute.")
 
 
 def _warn_of_rounding(

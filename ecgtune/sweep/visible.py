@@ -73,9 +73,10 @@ def what_slows(path: str, device: str) -> list[str]:
     on_cpu = device == "cpu"
     if on_cpu and path in BFLOAT16 and not has_bf16_units():
         return ["has no units for bfloat16, so its trials will be far slower: --convolution fourier suits all nodes"]
-    reasons = [fused.why_not(name, device) for name in fused.FUSED if name == path]
-    reasons += [compiled.why_not(dtype) for name, dtype in TILED.items() if name == path and on_cpu]
-    reason = next(iter(reasons), "")
+    reason = next((fused.why_not(name, device) for name in fused.FUSED if name == path), "")
+    if reason:
+        return [f"cannot compile what {path} needs ({reason}), so its trials compute as with bf16"]
+    reason = next((compiled.why_not(dtype) for name, dtype in TILED.items() if name == path and on_cpu), "")
     return [f"cannot compile layers ({reason}), so its trials will be slower"] if reason else []
 
 

@@ -74,14 +74,15 @@ def finetune(
         require_identity(resume, identity)
         models.restore(resume["models"])
         done = resume["epoch"]
-    return _freed(data.encoder.path, _epochs(config, data, models, identity, done, epochs, seed, device))
+    results = _epochs(config, data, models, identity, done, epochs, seed, device)
+    return _freed(results, data.encoder.path, device) if config.unfreeze else results
 
 
-def _freed(path: ConvolutionPath, results: Iterator[EpochResult]) -> Iterator[EpochResult]:
+def _freed(results: Iterator[EpochResult], path: ConvolutionPath, device: str) -> Iterator[EpochResult]:
     try:
         yield from results
     finally:
-        forget(path)
+        forget(path, device)
 
 
 def _epochs(

@@ -143,7 +143,7 @@ class _Run:
         try:
             yield from self.trained(epochs)
         finally:
-            forget(self.encoder.path)
+            forget(self.encoder.path, self.device)
 
     def trained(self, epochs: int) -> Iterator[EpochResult]:
         while self.done < epochs:

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from ecgtune.errors import EcgtuneError
 from ecgtune.training.speed import StepSpeed
 
 
@@ -58,6 +59,25 @@ def test_it_tells_why_nothing_is_fused(path, reason, run_cli, monkeypatch):
     assert ("is computed as bf16: PyTorch finds no C++ compiler." in result.stdout) is bool(expected)
     found = json.loads(run_cli("bench", "--seconds", "0.1", "--json", "--convolution", path).stdout)
     assert found["why_not_fused"] == expected
+
+
+def test_a_way_that_fails_leaves_the_others_figures(run_cli, monkeypatch):
+    def measure(stride, path, **_):
+        if path == "fourier":
+            raise EcgtuneError("no compiler (Error: [Python.h])")
+        return StepSpeed(1.0, 1.0, 0.5, 2.0)
+
+    monkeypatch.setattr("ecgtune.training.speed.step_speed", measure)
+    result = run_cli("bench", "--convolution", "direct")
+    assert result.exit_code == 1
+    assert [line.split()[0] for line in result.stdout.splitlines()[-2:]] == ["direct"] * 2
+    assert all("2.0 s" in line for line in result.stdout.splitlines()[-2:])
+    assert "error: fourier: no compiler (Error: [Python.h])" in result.stderr
+    result = run_cli("bench", "--convolution", "direct", "--json")
+    assert result.exit_code == 1
+    found = json.loads(result.stdout)
+    assert found["failed"] == {"fourier": "no compiler (Error: [Python.h])"}
+    assert len(found["steps"]) == 2
 
 
 @pytest.mark.parametrize("threads", ["1", "2"])

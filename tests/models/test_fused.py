@@ -191,13 +191,30 @@ def test_a_compiler_that_fails_is_one_message(monkeypatch):
         trained(encoder, torch.randn(2, 300, generator=seeded(1)))
 
 
-@pytest.mark.parametrize(("path", "asked"), [("cudagraphs", 2), ("inductor", 1), ("bf16", 0)])
-def test_what_was_recorded_is_forgotten(path, asked, compiler):
+@pytest.mark.parametrize(
+    ("path", "device", "asked"),
+    [("cudagraphs", "cuda:0", 2), ("cudagraphs", "cpu", 1), ("inductor", "cuda", 1), ("bf16", "cuda", 0)],
+)
+def test_what_was_recorded_is_forgotten(path, device, asked, compiler, monkeypatch):
     """Code alone is of use to the next run."""
+    emptied = []
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: emptied.append(device))
     for _ in range(2):
         trained(build_encoder(EncoderConfig(pool_stride=8), seeded(0), path), torch.randn(2, 300, generator=seeded(1)))
-        fused.forget(path)
+        fused.forget(path, device)
     assert len(compiler.asked) == asked
+    assert len(emptied) == 2 * (asked == 2)
+
+
+def test_who_compiles_an_encoder_gets_a_whole_graph(compiler):
+    """Also of one that fuses itself: nothing is compiled within."""
+    encoder = build_encoder(EncoderConfig(pool_stride=8, batch_norm=True), seeded(0), "inductor")
+    encoder.fuses = True
+    windows = torch.randn(2, 300, generator=seeded(1))
+    whole = torch.compile(encoder, fullgraph=True, backend=compiler)
+    torch.autograd.backward(whole(windows).sum())
+    assert (len(compiler.asked), compiler.ran) == (1, 1)
+    assert all(weight.grad is not None for weight in encoder.parameters())
 
 
 @pytest.mark.parametrize(("path", "mode"), [("inductor", "default"), ("cudagraphs", "reduce-overhead")])
@@ -259,7 +276,8 @@ def test_what_is_compiled_is_kept_in_the_cache(given, monkeypatch, tmp_path):
     monkeypatch.setenv("ECGTUNE_CACHE", str(tmp_path))
     monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
     kept = []
-    for flags in ("avx2", "avx2 avx512f"):
+    for flags, told in (("avx2", ""), ("avx2 avx512f", ""), ("avx2 avx512f", "avx2")):
+        monkeypatch.setenv("ATEN_CPU_CAPABILITY", told)
         for name in ("TORCHINDUCTOR_CACHE_DIR", "TORCHINDUCTOR_COMPILE_THREADS"):
             monkeypatch.setenv(name, given)
             if not given:
@@ -270,10 +288,11 @@ def test_what_is_compiled_is_kept_in_the_cache(given, monkeypatch, tmp_path):
         kept.append(os.environ["TORCHINDUCTOR_CACHE_DIR"])
         assert os.environ["TORCHINDUCTOR_COMPILE_THREADS"] == (given or "3")
     if given:
-        assert kept == [given] * 2
+        assert kept == [given] * 3
     else:
+        assert len(set(kept)) == 3
         assert {Path(each) for each in kept} == {*(tmp_path / "inductor").iterdir()}
-        assert [Path(each).stat().st_mode & 0o077 for each in kept] == [0, 0]
+        assert [Path(each).stat().st_mode & 0o077 for each in kept] == [0, 0, 0]
 
 
 @pytest.mark.usefixtures("unasked")

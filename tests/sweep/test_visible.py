@@ -99,7 +99,7 @@ def test_nodes_that_would_emulate_bfloat16_are_named(monkeypatch):
         ("bf16", True, "no C compiler 'cc'", ""),
         ("fourier", False, "no C compiler 'cc'", ""),
         ("inductor", False, "", "has no units for bfloat16"),
-        ("inductor", True, "no C++ compiler", r"cannot compile layers \(no C\+\+ compiler\)"),
+        ("inductor", True, "no C++ compiler", r"cannot compile what inductor needs \(no C\+\+ compiler\)"),
         ("cudagraphs", True, "", ""),
     ],
 )
@@ -115,7 +115,11 @@ def test_a_node_says_what_makes_it_slower(path, units, reason, said, monkeypatch
 @pytest.mark.parametrize(
     ("path", "reason", "said"),
     [
-        ("inductor", "no Triton", [r"cannot compile layers (no Triton), so its trials will be slower"]),
+        (
+            "inductor",
+            "no Triton",
+            ["cannot compile what inductor needs (no Triton), so its trials compute as with bf16"],
+        ),
         ("inductor", "", []),
         ("bf16", "no Triton", []),
         ("tiled", "no Triton", []),
@@ -159,7 +163,16 @@ def test_slow_nodes_are_told_where_it_matters(path, device, told, monkeypatch, l
         runner._warn_of_slow(
             SimpleNamespace(job=SimpleNamespace(convolution=path), resources=resources), [NODE], listener
         )
-        assert listener.named("note")[-1:] == [f"{name} is slow."] * times
+        notes = [note for note in listener.named("note") if "compiles before" not in note]
+        assert notes[-1:] == [f"{name} is slow."] * times
+
+
+@pytest.mark.parametrize(("path", "slow", "told"), [("inductor", [], 1), ("inductor", ["is slow"], 0), ("bf16", [], 0)])
+def test_compiling_is_told_before_it_begins(path, slow, told, monkeypatch, listener):
+    monkeypatch.setattr(runner, "what_slows", lambda *_: slow)
+    resources = SimpleNamespace(device="cuda", address=None)
+    runner._warn_of_slow(SimpleNamespace(job=SimpleNamespace(convolution=path), resources=resources), [], listener)
+    assert sum("compiles before the first epoch" in note for note in listener.named("note")) == told
 
 
 @pytest.mark.parametrize(

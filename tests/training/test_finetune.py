@@ -241,13 +241,13 @@ def test_passes_of_common_sizes_are_fused(emotion, make_dataset, fused_sizes, mo
 
 def test_what_a_run_has_recorded_is_forgotten_at_its_end(emotion, make_dataset, monkeypatch):
     forgotten = []
-    monkeypatch.setattr("ecgtune.training.finetune.forget", forgotten.append)
+    monkeypatch.setattr("ecgtune.training.finetune.forget", lambda *given: forgotten.append(given))
     data = emotion(folds=2, dataset=make_dataset(subjects=4, per_class=2))
     results = finetune(config(unfreeze=True), data, epochs=2, seed=0)
     next(results)
     assert forgotten == []
     results.close()
-    assert forgotten == [data.encoder.path]
+    assert forgotten == [(data.encoder.path, "cpu")]
 
 
 @pytest.mark.parametrize(("unfreeze", "taken"), [(True, False), (False, True)])

@@ -10,6 +10,8 @@ from ecgtune.training.unfrozen import MICRO_BATCH as EMOTION
 def test_with_batch_norm_neither_the_device_nor_the_path_changes_the_model():
     for sizes in (*PRETEXT.values(), EMOTION):
         assert {micro_batch(sizes, device, batch_norm=True) for device in ("cpu", "cuda", "cuda:1")} == {sizes["norm"]}
+    # So that they can be compared.
+    assert PRETEXT["bf16"] == PRETEXT["inductor"] == PRETEXT["cudagraphs"]
     assert len({sizes["norm"] for sizes in PRETEXT.values()}) == 1
 
 

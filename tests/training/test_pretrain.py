@@ -252,7 +252,7 @@ def test_passes_of_common_sizes_are_fused(sizes, passes, small_pretext, pool, sp
 @pytest.mark.parametrize("ends", ["in time", "too early", "with an error"])
 def test_what_a_run_has_recorded_is_forgotten_at_its_end(ends, small_pretext, pool, split, monkeypatch):
     forgotten, seen = [], []
-    monkeypatch.setattr(module, "forget", lambda path: forgotten.append((path, len(seen))))
+    monkeypatch.setattr(module, "forget", lambda *given: forgotten.append((*given, len(seen))))
     some = Split(split.train[:4], split.val[:2])
     results = pretrain(small_pretext(), pool, some, epochs=2, seed=1)
     seen.append(next(results))
@@ -265,7 +265,7 @@ def test_what_a_run_has_recorded_is_forgotten_at_its_end(ends, small_pretext, po
             next(results)
     else:
         seen.extend(results)
-    assert forgotten == [("direct", len(seen))]
+    assert forgotten == [("direct", "cpu", len(seen))]
 
 
 def test_a_state_of_another_path_is_refused(small_pretext, pool, split):

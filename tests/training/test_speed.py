@@ -10,6 +10,7 @@ from ecgtune.config import EncoderConfig
 from ecgtune.convolution_path import PATHS
 from ecgtune.models import build_encoder
 from ecgtune.models.convolution import BFLOAT16
+from ecgtune.models.fused import FUSED
 from ecgtune.training import speed as speed_module
 from ecgtune.training.memory import keep_freed_memory
 from ecgtune.training.speed import forward_flops, matmul_peak, step_speed
@@ -50,6 +51,13 @@ def test_a_whole_step_is_measured_and_the_threads_are_left_as_they_were(path, mo
     assert speed.gflops == pytest.approx(3 * forward_flops(8) * speed.views_per_second / 1e9)
     assert 0 < speed.share_of_views < 1
     assert speed.start_s >= 0
+
+
+@pytest.mark.parametrize("path", FUSED)
+def test_the_steps_of_a_fused_way_are_fused(path, fused_sizes, monkeypatch):
+    monkeypatch.setattr(speed_module, "N_TIMES", 300)
+    step_speed(8, path, device="cpu", threads=1, seconds=0.0)
+    assert fused_sizes == [7 * 4] * 4
 
 
 def test_the_start_is_what_the_first_steps_take_beyond_others(monkeypatch):
