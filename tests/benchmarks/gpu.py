@@ -4,7 +4,7 @@
         [--paths direct bf16 inductor cudagraphs] [--seconds 4] [--name gpu]
 
 Trials side by side are processes of one thread each on the same device, as `--gpus-per-trial 0.25` makes them: views
-per second of all of them together, against those of one alone. Shares are of the device's fastest matrix product,
+per second of all of them together, against those of one alone. Shares are of the whole device's fastest matrix product,
 float32 (as PyTorch is set) or bfloat16, by the operations of direct convolutions. What PyTorch's compiler makes
 (inductor, and as CUDA graphs) is compared with bf16, for as many trials; `earned after` says how long a trial has to
 train until its gain has paid for its start, in which that is made, with an empty cache. Without a GPU it runs on the
@@ -41,7 +41,8 @@ class Steps:
 
 def measure(device, trials, pool_strides, paths, seconds):
     """One row per path, pool stride and number of trials at once."""
-    peak = max(matmul_peak(dtype, 1, device=device) for dtype in (torch.float32, torch.bfloat16))
+    threads = torch.get_num_threads()
+    peak = max(matmul_peak(dtype, threads, device=device) for dtype in (torch.float32, torch.bfloat16))
     rows = []
     with SideBySide([(n, 1) for n in trials]) as machine:
         for path, pool_stride, n in itertools.product(paths, pool_strides, trials):
