@@ -13,12 +13,17 @@ from typing import Any
 
 from ecgtune.errors import InputError, StorageError
 
-_DISK_REFUSALS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+_DISK_REFUSALS = {*_FULL, errno.EROFS, errno.EACCES, errno.EPERM}
 
 
 @contextmanager
-def storage_errors(place: Path) -> Iterator[None]:
+def storage_errors(place: Path, *, whatever: bool = False) -> Iterator[None]:
     """Turn the disk's refusal of a write below `place` into one clear message.
+
+    Args:
+        place: the folder.
+        whatever: whether any failure is one of the place, as where nothing but a folder or a file is made there.
 
     Raises:
         StorageError: no space, no quota, or no permission.
@@ -26,12 +31,13 @@ def storage_errors(place: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in _DISK_REFUSALS:
+        if error.errno is None or not (whatever or error.errno in _DISK_REFUSALS):
             raise
         reason = os.strerror(error.errno).lower()
+        space = "free some space or " if error.errno in _FULL else ""
         raise StorageError(
             f"cannot write below {place}: {reason}. What was complete on disk is untouched; "
-            "free some space or choose another folder, then run the command again."
+            f"{space}choose another folder, then run the command again."
         ) from error
 
 
@@ -46,8 +52,9 @@ def replaced(path: Path) -> Iterator[Path]:
         StorageError: the disk refused the write; the old file is then unharmed.
     """
     with storage_errors(path.parent):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        with storage_errors(path.parent, whatever=True):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         os.close(handle)
         temporary = Path(name)
         try:
@@ -74,8 +81,9 @@ def replaced_folder(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
     """
     refuse_existing(path, overwrite=overwrite)
     with storage_errors(path.parent):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+        with storage_errors(path.parent, whatever=True):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
         try:
             yield temporary
             temporary.chmod(0o755)

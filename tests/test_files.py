@@ -27,6 +27,24 @@ def test_other_errors_pass_through(tmp_path: Path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_place_where_nothing_can_be_made_is_one_message(tmp_path: Path):
+    """A file among the folders above it, or a folder that takes no files, as those of the kernel."""
+    file = tmp_path / "file"
+    file.write_text("kept")
+    for place in (file / "new", file / "deep" / "new", Path("/proc/new")):
+        for write in (replaced, replaced_folder):
+            told = f"cannot write below {place.parent}: .*untouched; choose another folder"
+            with pytest.raises(StorageError, match=told), write(place):
+                pytest.fail("nothing is to be written")
+    assert file.read_text() == "kept"
+
+
+def test_what_a_writer_itself_does_wrong_passes_through(tmp_path: Path):
+    for write in (replaced, replaced_folder):
+        with pytest.raises(FileNotFoundError), write(tmp_path / "new"):
+            (tmp_path / "absent").read_text()
+
+
 def test_a_folder_is_whole_or_absent(tmp_path: Path):
     path = tmp_path / "set"
     with pytest.raises(RuntimeError), replaced_folder(path) as temporary:

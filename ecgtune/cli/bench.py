@@ -31,6 +31,7 @@ def bench(
     """
     import torch
 
+    from ecgtune.convolution_path import wanted_path
     from ecgtune.models import fused
     from ecgtune.models.convolution import BFLOAT16
     from ecgtune.training.device import resolve_device
@@ -38,7 +39,7 @@ def bench(
     from ecgtune.training.speed import matmul_peak, step_speed
 
     where = resolve_device(device)
-    chosen = choose_path(convolution, where)
+    asked, chosen = wanted_path(convolution), choose_path(convolution, where)
     paths = tuple(dict.fromkeys([*candidates(where), chosen]))
     peak = max(
         matmul_peak(torch.bfloat16 if path in BFLOAT16 else torch.float32, device=where, threads=threads)
@@ -54,8 +55,8 @@ def bench(
             stderr().print(f"measuring {path} at pool stride {stride}{first}", soft_wrap=True)
             try:
                 speed = step_speed(stride, path, device=where, threads=threads, seconds=seconds)
-            except EcgtuneError as error:
-                failed[path] = str(error)
+            except (EcgtuneError, torch.OutOfMemoryError) as error:
+                failed[path] = str(error).partition("\n")[0]
                 break
             share = speed.gflops / peak
             rows.append({"convolution": path, "pool_stride": stride, **asdict(speed), "share_of_peak": share})
@@ -66,12 +67,13 @@ def bench(
         found |= {"compiled": not on_gpu and not reason, "why_not_compiled": reason, "why_not_fused": fused_reason}
         stdout().print_json(json.dumps(found | {"failed": failed}))
         raise typer.Exit(bool(failed))
+    mark = " (asked for)" if asked else " (chosen)"
     table = Table(box=None, pad_edge=False)
     for title in ("convolution", "stride", "views/s", "GFLOP/s", "of peak", "views' share", "start"):
         table.add_column(title, justify="left" if title == "convolution" else "right")
     for row in rows:
         table.add_row(
-            f"{row['convolution']}{' (chosen)' if row['convolution'] == chosen else ''}",
+            f"{row['convolution']}{mark if row['convolution'] == chosen else ''}",
             str(row["pool_stride"]),
             f"{row['views_per_second']:.0f}",
             f"{row['gflops']:.0f}",
@@ -82,6 +84,8 @@ def bench(
     stdout().print(f"{name}, {threads} thread{'s' if threads > 1 else ''}; matrix product {peak:.0f} GFLOP/s")
     if fused_reason:
         stdout().print(f"{chosen} is computed as bf16: {fused_reason}.")
+    elif chosen == "cudagraphs" and not on_gpu:
+        stdout().print("Without a GPU cudagraphs is computed as inductor.")
     if reason:
         stdout().print(f"Tiles are computed by PyTorch's operations: {reason}.\nCompiled they would be faster.")
     elif threads > 1 and not on_gpu and compiled_without_threads():

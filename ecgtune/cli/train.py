@@ -8,6 +8,7 @@ import typer
 
 from ecgtune.cli import options
 from ecgtune.cli.console import stderr, stdout
+from ecgtune.convolution_path import ConvolutionPath
 
 app = typer.Typer(no_args_is_help=True, help="Train one configuration of one stage.")
 
@@ -48,12 +49,11 @@ def pretext(
     ecgtune train pretext --config my.toml --out results/mine
     """
     from ecgtune.cli.train_view import TrainView
-    from ecgtune.models import fused
     from ecgtune.training.device import resolve_device
     from ecgtune.training.memory import keep_freed_memory
     from ecgtune.training.path import choose_path
     from ecgtune.training.pretrain import pretrain
-    from ecgtune.training.run import open_pretext, record, write_config
+    from ecgtune.training.run import CONFIG, open_pretext, record, write_config
     from ecgtune.training.run_file import read_pretext_run
     from ecgtune.training.save import save_pretext
 
@@ -61,9 +61,7 @@ def pretext(
     file = read_pretext_run(config, data=folders, epochs=epochs, seed=seed, hold_out=hold_out)
     run, where, target = file.run, resolve_device(device), _folder(out, "pretext", overwrite)
     path = choose_path(convolution, where)
-    if path in fused.FUSED:
-        reason = fused.why_not(path, where)
-        _say(f"{path} is computed as bf16: {reason}" if reason else f"{path}: compiling comes before the first epoch")
+    _say_fused(path, where)
     keep_freed_memory()
     pool, split = open_pretext(run)
     people = [len(set(pool.persons[side].tolist())) for side in (split.train, split.val)]
@@ -81,7 +79,7 @@ def pretext(
             path=path,
             progress=view.within,
         )
-        write_config(target / "config.toml", run, file.config)
+        write_config(target / CONFIG, run, file.config)
         best = record(
             results,
             target,
@@ -127,7 +125,7 @@ def emotion(
     from ecgtune.training.path import choose_path
     from ecgtune.training.predictions import PREDICTIONS, write_predictions
     from ecgtune.training.result import EpochResult
-    from ecgtune.training.run import open_emotion, record, write_config
+    from ecgtune.training.run import CONFIG, open_emotion, record, write_config
     from ecgtune.training.run_file import read_emotion_run
     from ecgtune.training.save import save_emotion
 
@@ -143,9 +141,12 @@ def emotion(
         seed=seed,
     )
     run, where, place = file.run, resolve_device(device), _folder(out, "emotion", overwrite)
+    path = choose_path(convolution, where)
+    if file.config.unfreeze:
+        _say_fused(path, where)
     with TrainView(run.epochs, "windows") as view:
         view.doing("embedding")
-        opened = open_emotion(run, path=choose_path(convolution, where), progress=view.within)
+        opened = open_emotion(run, path=path, progress=view.within)
         view.doing(f"epoch 1/{run.epochs}")
         positive = int(opened.classes.sum())
         _say(
@@ -164,7 +165,7 @@ def emotion(
                 write_predictions(folder / PREDICTIONS, opened, predictions)
 
         results = finetune(file.config, opened, epochs=run.epochs, seed=run.seed, device=where, progress=view.within)
-        write_config(place / "config.toml", run, file.config)
+        write_config(place / CONFIG, run, file.config)
         best = record(results, place, stage="emotion", save=save, on_epoch=view.epoch)
     scores = best.metrics
     _say(
@@ -177,10 +178,19 @@ def emotion(
 
 def _folder(out: Path | None, stage: str, overwrite: bool) -> Path:
     from ecgtune.files import refuse_existing
+    from ecgtune.training.run import is_without_epochs
 
     chosen = out or Path("results") / f"{stage}-{datetime.now():%Y%m%d-%H%M%S}"
-    refuse_existing(chosen, overwrite=overwrite)
+    refuse_existing(chosen, overwrite=overwrite or is_without_epochs(chosen))
     return chosen
+
+
+def _say_fused(path: ConvolutionPath, device: str) -> None:
+    from ecgtune.models import fused
+
+    if path in fused.FUSED:
+        reason = fused.why_not(path, device)
+        _say(f"{path} is computed as bf16: {reason}." if reason else fused.notice(path, device))
 
 
 def _say(text: str) -> None:

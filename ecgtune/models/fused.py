@@ -3,10 +3,9 @@
 What lies between two convolutions - padding, bias, pooling, activation, casts - becomes one pass over memory there
 and one back. On a GPU a pass can also be recorded as a CUDA graph, so that the processor starts it as a whole. No GPU
 has shown yet what either gains.
-
-Beyond rounding one thing differs: where a map reaches its maximum more than once, the gradient is shared out.
 """
 
+import gc
 import hashlib
 import os
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from functools import cache
 from typing import Any
 
 import torch
+import torch._functorch.config as _functorch
 from torch import Tensor, nn
 
 from ecgtune.convolution_path import ConvolutionPath
@@ -57,10 +57,7 @@ def fused(function: Callable[..., Tensor], path: ConvolutionPath) -> Callable[..
         EcgtuneError: when it is called: the compiler failed.
     """
     compiled = _compiled(function, FUSED[path], _BACKEND)
-    settings = torch._dynamo.config
-    # Every thread has these to itself. Older versions of PyTorch call the limit otherwise; theirs is 8.
-    if getattr(settings, "recompile_limit", _VARIANTS) < _VARIANTS:
-        settings.recompile_limit = _VARIANTS
+    _settle()
 
     def call(*given: Any) -> Tensor:
         try:
@@ -75,6 +72,17 @@ def fused(function: Callable[..., Tensor], path: ConvolutionPath) -> Callable[..
     return call
 
 
+def notice(path: ConvolutionPath, device: str) -> str:
+    """What a user who has asked for one of `FUSED` has to know before an encoder is trained.
+
+    Args:
+        path: one of `FUSED`, that can be fused on the device.
+        device: e.g. `cpu` or `cuda:0`.
+    """
+    told = f"{path}: PyTorch's compiler works in an encoder's first epoch of training, for 10 s to a minute."
+    return told if torch.device(device).type == "cuda" else f"{told} It is meant for GPUs: see `ecgtune bench`."
+
+
 def forget(path: ConvolutionPath, device: str) -> None:
     """Free what a run has recorded; to be called at its end, in its thread.
 
@@ -83,6 +91,7 @@ def forget(path: ConvolutionPath, device: str) -> None:
     """
     if path == "cudagraphs" and torch.device(device).type == "cuda":
         torch._dynamo.reset()
+        gc.collect()
         torch.cuda.empty_cache()
 
 
@@ -100,6 +109,15 @@ def give_gradients_a_place(module: nn.Module) -> None:
 @cache
 def _compiled(function: Callable[..., Tensor], mode: str, backend: str | Callable[..., Any]) -> Callable[..., Tensor]:
     return torch.compile(function, dynamic=False, backend=backend, mode=mode if backend == "inductor" else None)
+
+
+def _settle() -> None:
+    """Set what each thread has to itself; older versions of PyTorch know neither."""
+    if getattr(torch._dynamo.config, "recompile_limit", _VARIANTS) < _VARIANTS:
+        torch._dynamo.config.recompile_limit = _VARIANTS
+    # Otherwise the backward pass is compiled when it is first run, out of our sight.
+    if hasattr(_functorch, "force_non_lazy_backward_lowering"):
+        _functorch.force_non_lazy_backward_lowering = True
 
 
 def _prepare() -> None:

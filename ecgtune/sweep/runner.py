@@ -127,7 +127,7 @@ def _clear(folder: SweepFolder) -> None:
 
 
 def _warn_of_slow(plan: SweepPlan, machines: Sequence[Node], observer: SweepObserver) -> None:
-    from ecgtune.models.fused import FUSED
+    from ecgtune.models.fused import FUSED, notice
 
     path = getattr(plan.job, "convolution", "")
     device = plan.resources.device
@@ -139,7 +139,7 @@ def _warn_of_slow(plan: SweepPlan, machines: Sequence[Node], observer: SweepObse
     for each in slow:
         observer.note(f"{each}.")
     if path in FUSED and not slow:
-        observer.note(f"{path}: who trains an encoder compiles before the first epoch, for 10 s to a minute.")
+        observer.note(notice(path, device))
 
 
 def _warn_of_rounding(

@@ -32,6 +32,7 @@ from ecgtune.training.run_file import EmotionRun, PretextRun
 
 # The metric that picks the best epoch of a stage, and whether it is to be large.
 BEST = {"pretext": ("val_loss", False), "emotion": ("val_balanced_accuracy", True)}
+CONFIG, EPOCHS = "config.toml", "epochs.csv"
 _FOLDS = 5
 
 
@@ -113,7 +114,7 @@ def record(
     """
     metric, large = BEST[stage]
     best: EpochResult | None = None
-    with _rows(out / "epochs.csv") as write:
+    with _rows(out / EPOCHS) as write:
         for result in results:
             write(result)
             score = result.metrics[metric] if large else -result.metrics[metric]
@@ -133,6 +134,11 @@ def record(
     return best
 
 
+def is_without_epochs(out: Path) -> bool:
+    """Whether all that a folder holds is what a run writes before an epoch has been kept."""
+    return out.is_dir() and {each.name for each in out.iterdir()} <= {CONFIG, EPOCHS}
+
+
 def write_config(path: Path, run: PretextRun | EmotionRun, config: PretextConfig | EmotionConfig) -> None:
     """Write a run's configuration as a file that can be run again.
 
@@ -147,7 +153,8 @@ def write_config(path: Path, run: PretextRun | EmotionRun, config: PretextConfig
 def _rows(path: Path) -> Iterator[Callable[[EpochResult], None]]:
     """A CSV file that gets one row per epoch, each handed to the system at once."""
     with storage_errors(path.parent):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        with storage_errors(path.parent, whatever=True):
+            path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("w", newline="", encoding="utf-8") as file:
             yield lambda result: _write_row(file, result)
 

@@ -10,6 +10,7 @@ from ecgtune.config import EncoderConfig, PretextConfig
 from ecgtune.convolution_path import ConvolutionPath
 from ecgtune.models import build_encoder
 from ecgtune.models.encoder import BLOCKS
+from ecgtune.models.fused import forget
 from ecgtune.models.window_max import SIZE as POOL_SIZE
 from ecgtune.pretext import PRETEXT_TASKS
 from ecgtune.training.memory import keep_freed_memory
@@ -18,9 +19,9 @@ from ecgtune.training.pretrain import MICRO_BATCH
 
 N_TIMES = 2560
 # A training step costs as much as three forward passes: itself, and the gradients by signal and by weights.
-_PASSES = 3
+PASSES = 3
 # The first compiles, and the second records where there is something to record.
-_FIRST_STEPS = 3
+FIRST_STEPS = 3
 _MATMUL_SIZES = {"cpu": (512, 1024, 2048), "cuda": (4096, 8192)}
 
 
@@ -66,8 +67,8 @@ def step_speed(pool_stride: int, path: ConvolutionPath, *, device: str, threads:
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        step = _Step(pool_stride, path, device)
-        first = sum(whole for _, whole in (step() for _ in range(_FIRST_STEPS)))
+        step = Step(pool_stride, path, device)
+        first = sum(whole for _, whole in (step() for _ in range(FIRST_STEPS)))
         views, whole = float("inf"), float("inf")
         until = time.perf_counter() + seconds
         while views == float("inf") or time.perf_counter() < until:
@@ -75,12 +76,19 @@ def step_speed(pool_stride: int, path: ConvolutionPath, *, device: str, threads:
             views, whole = min(views, making), min(whole, all_of_it)
     finally:
         torch.set_num_threads(before)
-    rate, start = step.n_views / whole, max(first - _FIRST_STEPS * whole, 0.0)
-    return StepSpeed(rate, _PASSES * forward_flops(pool_stride) * rate / 1e9, views / whole, start)
+        forget(path, device)
+    rate, start = step.n_views / whole, max(first - FIRST_STEPS * whole, 0.0)
+    return StepSpeed(rate, PASSES * forward_flops(pool_stride) * rate / 1e9, views / whole, start)
 
 
-class _Step:
-    """One micro-batch of windows through everything that training does to it."""
+class Step:
+    """One micro-batch of windows of noise through everything that training does to it.
+
+    Args:
+        pool_stride: of the encoder.
+        path: how convolutions are computed.
+        device: `cpu` or `cuda`.
+    """
 
     def __init__(self, pool_stride: int, path: ConvolutionPath, device: str) -> None:
         config = PretextConfig(encoder=EncoderConfig(pool_stride=pool_stride))

@@ -60,7 +60,7 @@ def provenance(data_fingerprint=None):
 def command_line():
     """The command as a stranger would type it: no path of this machine in it, but what was set to change its speed."""
     given = [f"{name}={shlex.quote(os.environ[name])}" for name in VARIABLES if name in os.environ]
-    return " ".join([*given, "python", *map(_portable, sys.argv)])
+    return " ".join([*given, "python", *map(_portable, [str(Path(sys.argv[0]).resolve()), *sys.argv[1:]])])
 
 
 def fastest(call, seconds):

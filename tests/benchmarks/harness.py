@@ -24,7 +24,6 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -200,19 +199,24 @@ def benchmark(sweeps, works=("busy", "sleep"), rounds=1):
                 f"{core:4.0%}",
                 flush=True,
             )
-    comparisons = []
-    for seconds, work in product(dict.fromkeys(seconds for seconds, *_ in sweeps), works):
+    return {"comparisons": comparisons(rows), "sweeps": rows, "workers": WORKERS}
+
+
+def comparisons(rows):
+    """What the medians of alike sweeps leave of all time for epochs, without and with start and end."""
+    found = []
+    for seconds, work in dict.fromkeys((row["epoch_seconds"], row["work"]) for row in rows):
         alike = [row for row in rows if (row["epoch_seconds"], row["work"]) == (seconds, work)]
         share, of_command, wall = (
             float(np.median([row[key] for row in alike]))
             for key in ("share_in_epochs", "share_of_command", "command_s")
         )
         what = f"in {work} epochs of {seconds:g} s"
-        comparisons += [
+        found += [
             compared(f"share of workers' time {what}", share, 1.0, "", target=TARGETS.get(seconds)),
             compared(f"share of the whole command, {wall:.0f} s, {what}", of_command, 1.0, ""),
         ]
-    return {"comparisons": comparisons, "sweeps": rows, "workers": WORKERS}
+    return found
 
 
 def main():

@@ -7,7 +7,8 @@ Prints, per path, thread count, pool stride and micro-batch: views per second of
 backward; and the share of that time which making the views took. The fastest of the repeats counts, since the machine
 may be busy. Then, by PyTorch's profiler, what the step's time goes to: matrix products, Fourier transforms of
 PyTorch's, copies, what is compiled, and everything else (pooling and activations of PyTorch's; the optimiser is left
-out).
+out). Last, by PyTorch's counter, the operations of products and convolutions that a view really takes, and what share
+of the fastest matrix product they make. Compared is each path with the first.
 """
 
 import itertools
@@ -15,15 +16,16 @@ from collections import Counter
 from contextlib import contextmanager
 
 import torch
-from common import arguments, fastest, provenance, save
+from common import arguments, compared, fastest, matmul_peak, provenance, save, show
 from torch.profiler import ProfilerActivity, profile, record_function
+from torch.utils.flop_counter import FlopCounterMode
 
 from ecgtune.config import EncoderConfig, PretextConfig
 from ecgtune.convolution_path import PATHS
 from ecgtune.models import build_encoder
 from ecgtune.models.compiled import layers
 from ecgtune.pretext import PRETEXT_TASKS
-from ecgtune.training.path import candidates
+from ecgtune.training.path import candidates, has_bf16_units
 
 # PyTorch's operations, by kind.
 KINDS = {
@@ -50,8 +52,8 @@ def compiled_pieces_named():
         layers.call = call
 
 
-def measure(path, threads, pool_stride, n_windows, seconds, n_times=2560):
-    """One row."""
+def measure(path, threads, pool_stride, n_windows, seconds, peak, n_times=2560):
+    """One row; the peak in GFLOP/s."""
     torch.set_num_threads(threads)
     config = PretextConfig(encoder=EncoderConfig(pool_stride=pool_stride))
     task = PRETEXT_TASKS[config.task](config)
@@ -72,6 +74,9 @@ def measure(path, threads, pool_stride, n_windows, seconds, n_times=2560):
             step()
     for each in profiled.key_averages():
         spent[KINDS.get(each.key.removeprefix("aten::").rstrip("_"), "everything else")] += each.self_cpu_time_total
+    with FlopCounterMode(display=False) as counted:
+        step()
+    operations = counted.get_total_flops() / len(task.classes) / n_windows
     return {
         "path": path,
         "threads": threads,
@@ -79,8 +84,23 @@ def measure(path, threads, pool_stride, n_windows, seconds, n_times=2560):
         "windows": n_windows,
         "views_per_second": len(task.classes) * n_windows / step_seconds,
         "views_share": views_seconds / step_seconds,
+        "operations_per_view": operations,
+        "utilisation": operations * len(task.classes) * n_windows / step_seconds / 1e9 / peak,
         "shares": {kind: time / spent.total() for kind, time in spent.items()},
     }
+
+
+def comparisons(rows):
+    """Each path with the first, all else being the same."""
+    found = []
+    for row in rows:
+        what = {key: row[key] for key in ("threads", "pool_stride", "windows")}
+        first = next(each for each in rows if what.items() <= each.items())
+        if row is not first:
+            named = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in what.items())
+            rates = row["views_per_second"], first["views_per_second"]
+            found.append(compared(f"{row['path']} and {first['path']}, {named}", *rates, "views/s"))
+    return found
 
 
 def main():
@@ -92,18 +112,23 @@ def main():
     parser.add_argument("--seconds", type=float, default=2.0)
     options = parser.parse_args()
     where = provenance()
+    types = (torch.float32, torch.bfloat16) if has_bf16_units() else (torch.float32,)
+    peaks = {threads: max(matmul_peak(each, threads) for each in types) for threads in options.threads}
     rows = []
     print("path     threads  stride  windows  views/s  views' share")
     for given in itertools.product(options.paths, options.threads, options.pool_strides, options.windows):
-        row = measure(*given, options.seconds)
+        row = measure(*given, options.seconds, peaks[given[1]])
         rows.append(row)
         print(
             f"{row['path']:8} {row['threads']:7d} {row['pool_stride']:7d} {row['windows']:8d}"
             f" {row['views_per_second']:8.0f} {row['views_share']:13.1%}  "
-            + ", ".join(f"{kind} {share:.0%}" for kind, share in row["shares"].items()),
+            + ", ".join(f"{kind} {share:.0%}" for kind, share in row["shares"].items())
+            + f"; {row['operations_per_view'] / 1e6:.0f} million operations/view, {row['utilisation']:.0%} of the peak",
             flush=True,
         )
-    save("pretext_step", {"rows": rows}, where, options.out)
+    found = comparisons(rows)
+    show(found)
+    save("pretext_step", {"comparisons": found, "matmul_peak_gflops": peaks, "rows": rows}, where, options.out)
 
 
 if __name__ == "__main__":

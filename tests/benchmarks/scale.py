@@ -6,14 +6,16 @@ Each axis is varied alone: windows with 50 people, people with 10,000 windows, t
 generated. The exponent is the slope of a straight line through the logarithms of size and cost: 0 is flat, 1 is in
 proportion. The last exponent is that between the two largest sizes, where fixed costs weigh least: one that is well
 above 1 is a cost that grows faster than the data. Embedding is measured on few windows, since its cost per window is
-what matters. There is no baseline but the exponent 1.
+what matters. Compared is the largest size with the one before, had it grown in proportion: a ratio of 1 is linear,
+one above 1 better than that.
 """
 
 import tempfile
 from pathlib import Path
 
 import numpy as np
-from common import arguments, provenance, save
+from common import arguments, compared, provenance, save
+from common import show as show_all
 from quantities import of_data, of_embedding, of_trials
 
 PEOPLE, WINDOWS = 50, 10_000
@@ -65,6 +67,15 @@ def show(made):
         print(f"{row['quantity']:34}{costs} {row['exponent']:10.2f} {row['last_exponent']:6.2f}", flush=True)
 
 
+def against_proportion(row):
+    """The cost of the largest size, and that of the one before times the ratio of the sizes."""
+    *_, before, largest = row["sizes"]
+    *_, cost, ours = row["costs"]
+    quantity, _, unit = row["quantity"].rpartition(", ")
+    what = f"{quantity}: {largest:,} {row['axis']} and {before:,}, in proportion"
+    return compared(what, ours, cost * largest / before, unit, less_is_better=True)
+
+
 def _trials(place, n):
     found = {}
     for searcher in SEARCHERS:
@@ -93,9 +104,11 @@ def main():
             fixed_windows=WINDOWS,
             seconds=options.seconds,
         )
+    comparisons = [against_proportion(row) for row in found]
+    show_all(comparisons)
     steepest = max(found, key=lambda row: row["last_exponent"])
     print(f"\nsteepest: {steepest['quantity']} over {steepest['axis']}, {steepest['last_exponent']:.2f}")
-    save("scale", {"rows": found}, where, options.out)
+    save("scale", {"comparisons": comparisons, "rows": found}, where, options.out)
 
 
 if __name__ == "__main__":

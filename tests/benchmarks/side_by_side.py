@@ -56,7 +56,13 @@ def _take_barriers(barriers):
 
 def _epoch(processes, threads, make, given):
     torch.set_num_threads(threads)
-    training = _kept(make, given)
+    try:
+        training = _kept(make, given)
+    except BaseException:
+        # Or the others would wait for this one.
+        if processes > 1:
+            _BARRIER[processes].abort()
+        raise
     _together(processes)
     return training.epoch()
 

@@ -2,11 +2,14 @@
 
 import importlib
 import json
+import os
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 HERE = Path(__file__).resolve().parent
 RUNNERS = sorted(file.stem for file in HERE.glob("*.py") if not file.stem.startswith("test_"))
@@ -44,7 +47,6 @@ def test_a_ratio_is_above_one_where_ours_is_better():
     ("argument", "shown"),
     [
         ("--rounds", "--rounds"),
-        ("tests/benchmarks/scale.py", "tests/benchmarks/scale.py"),
         (str(HERE / "scale.py"), "tests/benchmarks/scale.py"),
         ("/somewhere/of/mine/eegmat", "FOLDER/eegmat"),
         ("--data=/somewhere/of/mine/eegmat", "--data=FOLDER/eegmat"),
@@ -52,12 +54,14 @@ def test_a_ratio_is_above_one_where_ours_is_better():
 )
 def test_a_command_names_no_path_of_the_machine(argument, shown, monkeypatch):
     common = importlib.import_module("common")
-    monkeypatch.setattr(sys, "argv", [argument])
+    monkeypatch.setattr(sys, "argv", ["scale.py", argument])
+    # Wherever it was started.
+    monkeypatch.chdir(HERE)
     for name in common.VARIABLES:
         monkeypatch.delenv(name, raising=False)
-    assert common.command_line() == f"python {shown}"
+    assert common.command_line() == f"python tests/benchmarks/scale.py {shown}"
     monkeypatch.setenv("CC", "cc -mno-avx512f")
-    assert common.command_line() == f"CC='cc -mno-avx512f' python {shown}"
+    assert common.command_line() == f"CC='cc -mno-avx512f' python tests/benchmarks/scale.py {shown}"
 
 
 def test_figures_are_kept_with_their_provenance_and_fill_the_table(tmp_path, capsys, monkeypatch):
@@ -92,11 +96,21 @@ def test_the_peak_counts_two_operations_per_multiply_add(monkeypatch):
 
 def test_pretext_step(tiny):
     module = importlib.import_module("pretext_step")
-    row = module.measure("fourier", 1, 8, 1, 0.01, n_times=320)
+    row = module.measure("fourier", 1, 8, 1, 0.01, 100.0, n_times=320)
     assert row["views_per_second"] > 0
     assert 0 < row["views_share"] < 1
     assert sum(row["shares"].values()) == pytest.approx(1)
     assert {"products", "transforms", "copies"} < set(row["shares"])
+    direct = module.measure("direct", 1, 8, 1, 0.01, 100.0, n_times=320)
+    # Less than three passes: nothing is learned of the signal itself.
+    flops = importlib.import_module("pretext_naive").forward_flops(8, 320)
+    assert 2.5 * flops < direct["operations_per_view"] < 3.1 * flops
+    assert row["operations_per_view"] < direct["operations_per_view"] / 5
+    rate = direct["operations_per_view"] * direct["views_per_second"]
+    assert direct["utilisation"] == pytest.approx(rate / 100e9)
+    (compared,) = module.comparisons([direct, row])
+    assert compared["what"] == "fourier and direct, threads 1, pool stride 8, windows 1"
+    assert compared["ratio"] == pytest.approx(row["views_per_second"] / direct["views_per_second"])
 
 
 def test_conventional_count_of_the_published_network():
@@ -118,27 +132,115 @@ def test_pretext_naive(tiny, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_gpu_runs_on_a_cpu_too(monkeypatch):
+def test_gpu_runs_on_a_cpu_too(monkeypatch, tmp_path, capsys):
     module = importlib.import_module("gpu")
-    monkeypatch.setattr(module, "matmul_peak", lambda dtype, threads, device: 100.0)
-    found = module.measure("cpu", [1, 2], [8], ["direct"], 0.01)
-    assert [row["trials"] for row in found["rows"]] == [1, 2]
-    assert all(row["views_per_second"] > 0 for row in found["rows"])
-    (compared,) = module.comparisons(found["rows"])
-    assert compared["what"] == "direct, stride 8, 2 at once"
+    threads = []
+    monkeypatch.setattr(module, "matmul_peak", lambda dtype, n, device: threads.append(n) or 100.0)
+    options = ["--device=cpu", "--pool-strides=8", "--paths=direct", "--seconds=.01", f"--out={tmp_path}"]
+    monkeypatch.setattr("sys.argv", ["gpu.py", *options, "--trials", "2", "1"])
+    module.main()
+    assert set(threads) == {torch.get_num_threads()}
+    found = json.loads((tmp_path / "gpu.json").read_text())
+    alone, both = found["rows"]
+    assert (alone["trials"], both["trials"]) == (1, 2)
+    assert min(alone["views_per_second"], both["views_per_second"], alone["share_of_peak"]) > 0
+    assert [each["what"] for each in found["comparisons"]] == ["direct, stride 8, 2 at once"]
+    assert found["failed"] == []
+    assert "2 at once" in capsys.readouterr().out
+
+
+class _Machine:
+    """In place of processes side by side: they give what a trial is told to."""
+
+    def __init__(self, shapes):
+        pass
+
+    def __enter__(self):
+        self.cache = os.environ["TORCHINDUCTOR_CACHE_DIR"]
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def epochs(self, shape, make, given):
+        assert not any(Path(self.cache).iterdir())
+        if given[1] == "cudagraphs" and shape[0] == 4:
+            raise RuntimeError("no memory\nat all")
+        return [(50.0, 0.1, 3.0)] + [(25.0, 0.2, None)] * (shape[0] - 1)
+
+
+def test_a_way_that_fails_on_a_gpu_does_not_end_the_others(monkeypatch):
+    module = importlib.import_module("gpu")
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", "kept")
+    monkeypatch.setattr(module, "SideBySide", _Machine)
+    found = list(module.measure("cuda", [4, 1, 2, 8], [8], ["cudagraphs", "bf16"], 4.0))
+    assert os.environ["TORCHINDUCTOR_CACHE_DIR"] == "kept"
+    (graphs, failed), (plain, none) = found
+    assert [row["trials"] for row in graphs] == [1, 2]
+    assert failed == [{"path": "cudagraphs", "pool_stride": 8, "trials": 4, "why": "RuntimeError: no memory"}]
+    assert [(row["trials"], row["views_per_second"], row["start_s"]) for row in plain][1] == (2, 75.0, 3.0)
+    assert (len(plain), none) == (4, [])
+
+
+def test_trials_on_one_gpu_count_what_they_do_in_the_same_seconds(monkeypatch):
+    """The first steps come before, whose start is told once."""
+    module = importlib.import_module("gpu")
+    clock = [0.0]
+
+    class Step:
+        n_views = 10
+
+        def __init__(self, *_given):
+            self.takes = iter([9.0, 4.0, 1.0])
+
+        def __call__(self):
+            whole = next(self.takes, 0.5 if clock[0] < 1.0 else 1.5)
+            clock[0] += whole
+            return 0.1 * whole, whole
+
+    monkeypatch.setattr(module, "Step", Step)
+    monkeypatch.setattr(module.time, "perf_counter", lambda: clock[0])
+    steps = module.Steps(8, "bf16", "cpu", 4.0)
+    clock[0] = 0.0
+    # Two steps of .5 s and two of 1.5 s, not four of the fastest.
+    assert steps.epoch() == (pytest.approx(10.0), pytest.approx(0.1), pytest.approx(14.0 - 3 * 1.0))
+    assert steps.epoch()[2] is None
+
+
+class _Once:
+    """Can be made by the first who asks."""
+
+    def __init__(self, folder):
+        (Path(folder) / "taken").mkdir()
+
+    def epoch(self):
+        return 1
+
+
+@pytest.mark.slow
+def test_a_process_that_fails_leaves_none_waiting(tmp_path):
+    module = importlib.import_module("side_by_side")
+    with module.SideBySide([(2, 1)]) as machine, pytest.raises((FileExistsError, threading.BrokenBarrierError)):
+        machine.epochs((2, 1), _Once, (str(tmp_path),))
 
 
 def test_gpu_tells_when_compiling_has_paid():
     """40 s of start against a tenth more views: after 440 s as many views are done as without."""
     module = importlib.import_module("gpu")
-    same = {"pool_stride": 8, "trials": 1}
-    plain = {"path": "bf16", **same, "views_per_second": 100.0, "start_s": 0.0}
-    ours = {"path": "inductor", **same, "views_per_second": 110.0, "start_s": 40.0}
-    (compared,) = module.comparisons([plain, ours])
-    assert (compared["what"], compared["ratio"]) == ("inductor, stride 8, 1 at once, and bf16", pytest.approx(1.1))
-    assert compared["earned_after_s"] == pytest.approx(440.0)
-    assert pytest.approx(440.0 * 100.0) == (440.0 - 40.0) * 110.0
-    assert module.earned_after(plain, ours) is None
+    same = {"pool_stride": 8}
+    plain = {"path": "bf16", **same, "views_per_second": 100.0}
+    ours = {"path": "inductor", **same, "views_per_second": 110.0}
+    starts = {"trials": 1, "start_s": 40.0}, {"trials": 2, "start_s": 7.0}
+    for began, expected in ((0.0, 440.0), (2.2, 418.0)):
+        rows = [plain | {"trials": 1, "start_s": began}, plain | {"trials": 2, "start_s": None}]
+        rows += [ours | start for start in starts]
+        found = {each["what"]: each for each in module.comparisons(rows)}
+        for n in (1, 2):
+            compared = found[f"inductor, stride 8, {n} at once, and bf16"]
+            assert compared["ratio"] == pytest.approx(1.1)
+            assert compared["earned_after_s"] == pytest.approx(expected)
+        assert pytest.approx((expected - began) * 100.0) == (expected - 40.0) * 110.0
+    assert module.earned_after(100.0, 110.0, 40.0, 0.0) is None
 
 
 @pytest.mark.slow
@@ -164,6 +266,10 @@ def test_scale(tiny, tmp_path):
     rows = module.benchmark(tmp_path, **tiny_sizes, fixed_people=5, fixed_windows=60, seconds=0.0)
     assert {row["axis"] for row in rows} == {"windows", "people", "trials", "embedded windows"}
     assert all(cost > 0 for row in rows for cost in row["costs"])
+    row = {"axis": "windows", "quantity": "five folds, s", "sizes": [10, 1_000, 10_000], "costs": [9.0, 2.0, 40.0]}
+    compared = module.against_proportion(row)
+    assert compared["what"] == "five folds: 10,000 windows and 1,000, in proportion"
+    assert (compared["ours"], compared["baseline"], compared["ratio"], compared["unit"]) == (40.0, 20.0, 0.5, "s")
 
 
 def test_the_exponent_is_the_slope_in_logarithms():

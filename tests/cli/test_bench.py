@@ -16,7 +16,8 @@ def quick(monkeypatch):
     monkeypatch.setattr("ecgtune.training.speed.N_TIMES", 300)
 
 
-def test_it_tells_what_was_chosen_and_how_fast_every_path_is(run_cli):
+def test_it_tells_what_was_chosen_and_how_fast_every_path_is(run_cli, monkeypatch):
+    monkeypatch.delenv("ECGTUNE_CONVOLUTION")
     result = run_cli("bench", "--seconds", "0.1")
     assert result.exit_code == 0, result.stderr
     rows = [line.split() for line in result.stdout.splitlines() if line.startswith(("direct", "fourier"))]
@@ -47,6 +48,16 @@ def test_it_tells_why_nothing_is_compiled(reason, run_cli, monkeypatch):
     found = json.loads(run_cli("bench", "--seconds", "0.1", "--json", "--convolution", "direct").stdout)
     assert found["compiled"] is not bool(reason)
     assert found["why_not_compiled"] == reason
+
+
+def test_what_was_asked_for_is_not_called_chosen_and_graphs_need_a_gpu(run_cli, monkeypatch):
+    monkeypatch.setattr("ecgtune.models.fused.why_not", lambda path, device: "")
+    monkeypatch.setattr("ecgtune.training.speed.step_speed", lambda *_, **__: StepSpeed(1.0, 1.0, 0.5, 2.0))
+    found = run_cli("bench", "--convolution", "cudagraphs").stdout
+    assert found.count("cudagraphs (asked for)") == 2
+    assert "chosen" not in found
+    assert "Without a GPU cudagraphs is computed as inductor." in found
+    assert "Without a GPU" not in run_cli("bench", "--convolution", "inductor").stdout
 
 
 @pytest.mark.parametrize("path", ["inductor", "direct"])

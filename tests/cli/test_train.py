@@ -73,6 +73,41 @@ def test_both_stages(path, run_cli, config, dataset, tmp_path, monkeypatch):
     assert best["metrics"]["val_balanced_accuracy"] == float(top["val_balanced_accuracy"])
 
 
+@pytest.mark.parametrize(
+    ("off", "told"), [("0", "is computed as bf16: ECGTUNE_COMPILE=0."), ("", "PyTorch's compiler works in")]
+)
+def test_who_trains_an_encoder_is_told_what_comes_first(off, told, run_cli, config, dataset, tmp_path, monkeypatch):
+    monkeypatch.setattr("ecgtune.models.encoder.fused", lambda way, _path: way)
+    monkeypatch.setattr("ecgtune.models.fused._missing", lambda _kind: "")
+    monkeypatch.setenv("ECGTUNE_COMPILE", off)
+    one = tmp_path / "one"
+    given = ("--data", dataset, "--convolution", "inductor", "--epochs", "1")
+    result = run_cli("train", "pretext", "--config", config, "--out", one, *given)
+    assert result.exit_code == 0, result.stderr
+    assert result.stderr.count(f"inductor{' ' if off else ': '}{told}") == 1
+    for unfreeze, times in (("true", 1), ("false", 0)):
+        config.write_text(f'[parameters]\n"emotion/unfreeze" = {unfreeze}\n')
+        options = ("--config", config, "--pretext", one / "best", "--folds", "2", "--out", tmp_path / unfreeze)
+        result = run_cli("train", "emotion", *given, *options)
+        assert result.exit_code == 0, result.stderr
+        assert result.stderr.count(told) == times
+
+
+def test_a_run_that_ended_before_an_epoch_was_kept_is_no_obstacle(run_cli, config, dataset, tmp_path, monkeypatch):
+    given = ("train", "pretext", "--config", config, "--data", dataset, "--out", tmp_path / "one")
+
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("ecgtune.training.pretrain.pretrain", lambda *_, **__: iter(interrupted, None))
+        assert run_cli(*given).exit_code == 130
+    assert {each.name for each in (tmp_path / "one").iterdir()} == {"config.toml", "epochs.csv"}
+    result = run_cli(*given, "--epochs", "1")
+    assert result.exit_code == 0, result.stderr
+    assert "exists already" in run_cli(*given).stderr
+
+
 def test_the_written_configuration_runs_again_to_the_same_numbers(run_cli, config, dataset, tmp_path):
     assert run_cli("train", "pretext", "--config", config, "--data", dataset, "--out", tmp_path / "a").exit_code == 0
     again = tmp_path / "a" / "config.toml"

@@ -62,4 +62,7 @@ def test_the_head_dies_and_comes_back():
         resumed = Driver(cluster, "head", "--resume", sweep=SHORT)
         assert resumed.end() == 0, resumed.printed.read_text()
         resumed.require_whole(lost=2)
-        assert resumed.rows("epochs.csv")[: len(known) - 2] == known[: len(known) - 2]
+        # Of each trial that ran, the last epoch may have been too new to be kept.
+        last = {row["trial_id"]: row for row in known}
+        kept = [row for row in known if row is not last[row["trial_id"]]]
+        assert [row for row in resumed.rows("epochs.csv")[: len(known)] if row in kept] == kept

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from torch._dynamo.backends.common import aot_autograd
+from torch._functorch.aot_autograd import make_boxed_func
 from torch._inductor import cpp_builder
 from torch._inductor.exc import InvalidCxxCompiler
 
@@ -78,6 +79,34 @@ def test_a_fused_pass_gives_the_same(pool_stride, batch_norm, pooling, way, comp
     assert compiler.ran == 1
     for one, other in zip(plain.buffers(), ours.buffers(), strict=True):
         torch.testing.assert_close(one, other)
+
+
+def plainly(graph, _inputs):
+    return make_boxed_func(graph)
+
+
+@pytest.mark.parametrize(("path", "batch_norm"), product(fused.FUSED, [False, True]))
+def test_a_pass_that_is_traced_gives_the_bits_of_bf16(path, batch_norm, monkeypatch):
+    """What is computed is the same, in the same order and types; only a compiler's own rounding may come to it."""
+    monkeypatch.setattr(fused, "_BACKEND", aot_autograd(fw_compiler=plainly, bw_compiler=plainly))
+    config = EncoderConfig(pool_stride=8, batch_norm=batch_norm)
+    windows = torch.randn(4, 300, generator=seeded(1))
+    plain, ours = (trained(build_encoder(config, seeded(0), each), windows) for each in ("bf16", path))
+    assert all(torch.equal(one, other) for one, other in zip(plain, ours, strict=True))
+    assert len(ours) > 10
+
+
+def test_the_gradient_of_the_peaks_is_taken_from_their_samples_alone(monkeypatch):
+    """Which is our way, and not the backward pass of a convolution over the whole map."""
+    backward = []
+    graphs = aot_autograd(
+        fw_compiler=plainly, bw_compiler=lambda graph, _: backward.append(graph.code) or make_boxed_func(graph)
+    )
+    monkeypatch.setattr(fused, "_BACKEND", graphs)
+    trained(build_encoder(EncoderConfig(pool_stride=8), seeded(0), "inductor"), torch.randn(2, 300))
+    (code,) = backward
+    # Six layers, of which the last has no backward convolution.
+    assert (code.count("aten.convolution_backward"), "index_add" in code) == (5, True)
 
 
 @pytest.mark.slow
@@ -157,9 +186,6 @@ def in_the_same_memory(graph, _inputs):
 
 @pytest.mark.parametrize("path", fused.FUSED)
 def test_gradients_add_up_though_each_pass_gives_them_in_the_same_memory(path, monkeypatch):
-    def plainly(graph, _inputs):
-        return graph
-
     graphs = aot_autograd(fw_compiler=plainly, bw_compiler=in_the_same_memory)
     monkeypatch.setattr(fused, "_BACKEND", graphs)
     ours, plain = (build_encoder(EncoderConfig(pool_stride=8), seeded(0), each) for each in (path, "bf16"))
@@ -181,14 +207,29 @@ def test_weights_that_are_not_trained_get_no_gradient(compiler):
     assert frozen.grad is None
 
 
-def test_a_compiler_that_fails_is_one_message(monkeypatch):
+@pytest.mark.parametrize("passes", ["forward", "backward"])
+def test_a_compiler_that_fails_is_one_message(passes, monkeypatch):
+    """Whichever pass it fails at, told before the backward one is run; in each thread anew."""
+
     def fails(graph, inputs):
         raise RuntimeError("a long story\nthere is no Python.h")
 
-    monkeypatch.setattr(fused, "_BACKEND", fails)
+    compilers = {"fw_compiler": plainly, "bw_compiler": plainly, f"{passes[0]}w_compiler": fails}
+    monkeypatch.setattr(fused, "_BACKEND", aot_autograd(**compilers))
     encoder = build_encoder(EncoderConfig(pool_stride=8), seeded(0), "inductor")
-    with pytest.raises(EcgtuneError, match=r"failed \(RuntimeError: there is no Python.h\). --convolution bf16"):
-        trained(encoder, torch.randn(2, 300, generator=seeded(1)))
+    encoder.fuses = True
+    found = []
+
+    def train():
+        with pytest.raises(EcgtuneError) as caught:
+            encoder(torch.randn(2, 300, generator=seeded(1)))
+        found.append(str(caught.value))
+
+    trial = threading.Thread(target=train)
+    trial.start()
+    trial.join()
+    (said,) = found
+    assert "failed (RuntimeError: there is no Python.h). --convolution bf16" in said
 
 
 @pytest.mark.parametrize(
@@ -197,13 +238,17 @@ def test_a_compiler_that_fails_is_one_message(monkeypatch):
 )
 def test_what_was_recorded_is_forgotten(path, device, asked, compiler, monkeypatch):
     """Code alone is of use to the next run."""
-    emptied = []
-    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: emptied.append(device))
+    done = []
+    reset = torch._dynamo.reset
     for _ in range(2):
         trained(build_encoder(EncoderConfig(pool_stride=8), seeded(0), path), torch.randn(2, 300, generator=seeded(1)))
-        fused.forget(path, device)
+        with monkeypatch.context() as watched:
+            watched.setattr(torch._dynamo, "reset", lambda: (done.append("reset"), reset()))
+            watched.setattr(fused.gc, "collect", lambda: done.append("collect"))
+            watched.setattr(torch.cuda, "empty_cache", lambda: done.append("empty"))
+            fused.forget(path, device)
     assert len(compiler.asked) == asked
-    assert len(emptied) == 2 * (asked == 2)
+    assert done == ["reset", "collect", "empty"] * 2 * (asked == 2)
 
 
 def test_who_compiles_an_encoder_gets_a_whole_graph(compiler):
@@ -309,3 +354,10 @@ def test_a_cache_that_cannot_be_written_stops_nobody(monkeypatch, tmp_path):
 def test_compiling_can_be_switched_off(device, monkeypatch):
     monkeypatch.setenv("ECGTUNE_COMPILE", "no")
     assert fused.why_not("inductor", device) == "ECGTUNE_COMPILE=no"
+
+
+@pytest.mark.parametrize(("device", "for_gpus"), [("cuda:0", False), ("cpu", True)])
+def test_a_user_is_told_when_the_compiler_works_and_what_it_is_for(device, for_gpus):
+    told = fused.notice("cudagraphs", device)
+    assert told.startswith("cudagraphs: PyTorch's compiler works in an encoder's first epoch")
+    assert ("meant for GPUs" in told) is for_gpus

@@ -73,7 +73,7 @@ def test_the_start_is_what_the_first_steps_take_beyond_others(monkeypatch):
         def __call__(self):
             return 0.1, next(seconds)
 
-    monkeypatch.setattr(speed_module, "_Step", Step)
+    monkeypatch.setattr(speed_module, "Step", Step)
     monkeypatch.setattr(speed_module.time, "perf_counter", lambda: next(whole))
     speed = step_speed(8, "direct", device="cpu", threads=1, seconds=1.0)
     assert (speed.start_s, speed.views_per_second) == (14.5 - 3 * 1.0, 10.0)
