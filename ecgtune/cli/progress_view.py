@@ -98,9 +98,12 @@ def _waiting(tally: SweepTally) -> str:
 
 
 def _time(tally: SweepTally, now: float) -> Text:
+    taken = f"time    {duration(now - tally.started_at)}"
+    if tally.done >= tally.num_samples:
+        return _line(taken)
     left = tally.time_left(now)
     about = "—" if left is None else f"about {duration(max(1, left))}"
-    return _line(f"time    {duration(now - tally.started_at)}, left: {about}")
+    return _line(f"{taken}, left: {about}")
 
 
 def _states(tally: SweepTally) -> Text:

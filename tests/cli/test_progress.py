@@ -166,7 +166,9 @@ def test_the_live_view_before_the_first_trial():
 def test_the_live_view_after_the_last_trial():
     over = tally()
     over.ended.update(COMPLETE=3, PRUNED=1)
-    assert live_text(over, now=3.0).splitlines()[0].rstrip() == "writing the results"
+    first, *_, last = live_text(over, now=3.0).splitlines()
+    assert first.rstrip() == "writing the results"
+    assert last.rstrip() == "time    3 s"
 
 
 @pytest.mark.parametrize(("width", "height"), [(80, 24), (60, 12), (80, 8), (200, 50)])
