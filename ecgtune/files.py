@@ -15,23 +15,25 @@ from ecgtune.errors import InputError, StorageError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _DISK_REFUSALS = {*_FULL, errno.EROFS, errno.EACCES, errno.EPERM}
+# There can be no such folder or file: a name is too long, or what lies above is a file, or a folder of the kernel's.
+_IMPOSSIBLE = {errno.ENOENT, errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL}
 
 
 @contextmanager
-def storage_errors(place: Path, *, whatever: bool = False) -> Iterator[None]:
+def storage_errors(place: Path, *, making: bool = False) -> Iterator[None]:
     """Turn the disk's refusal of a write below `place` into one clear message.
 
     Args:
         place: the folder.
-        whatever: whether any failure is one of the place, as where nothing but a folder or a file is made there.
+        making: whether nothing but a folder or a file is made there, so that one that cannot be is the place's fault.
 
     Raises:
-        StorageError: no space, no quota, or no permission.
+        StorageError: no space, no quota, or no permission; if `making`, also a place that cannot be.
     """
     try:
         yield
     except OSError as error:
-        if error.errno is None or not (whatever or error.errno in _DISK_REFUSALS):
+        if error.errno is None or error.errno not in _DISK_REFUSALS | (_IMPOSSIBLE if making else set()):
             raise
         reason = os.strerror(error.errno).lower()
         space = "free some space or " if error.errno in _FULL else ""
@@ -52,7 +54,7 @@ def replaced(path: Path) -> Iterator[Path]:
         StorageError: the disk refused the write; the old file is then unharmed.
     """
     with storage_errors(path.parent):
-        with storage_errors(path.parent, whatever=True):
+        with storage_errors(path.parent, making=True):
             path.parent.mkdir(parents=True, exist_ok=True)
             handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         os.close(handle)
@@ -81,7 +83,7 @@ def replaced_folder(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
     """
     refuse_existing(path, overwrite=overwrite)
     with storage_errors(path.parent):
-        with storage_errors(path.parent, whatever=True):
+        with storage_errors(path.parent, making=True):
             path.parent.mkdir(parents=True, exist_ok=True)
             temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
         try:
@@ -110,8 +112,11 @@ def refuse_existing(path: Path, *, overwrite: bool) -> None:
 
     Raises:
         InputError: `path` exists, is not an empty folder, and `overwrite` is false.
+        StorageError: there can be no such path.
     """
-    if overwrite or not path.exists() or (path.is_dir() and not any(path.iterdir())):
+    with storage_errors(path.parent, making=True):
+        free = not path.exists() or (path.is_dir() and not any(path.iterdir()))
+    if overwrite or free:
         return
     raise InputError(f"{path} exists already. Choose another name or folder, or pass --overwrite to replace it.")
 

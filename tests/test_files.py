@@ -31,12 +31,23 @@ def test_a_place_where_nothing_can_be_made_is_one_message(tmp_path: Path):
     """A file among the folders above it, or a folder that takes no files, as those of the kernel."""
     file = tmp_path / "file"
     file.write_text("kept")
-    for place in (file / "new", file / "deep" / "new", Path("/proc/new")):
+    for place in (file / "new", file / "deep" / "new", Path("/proc/new"), tmp_path / ("n" * 300)):
         for write in (replaced, replaced_folder):
             told = f"cannot write below {place.parent}: .*untouched; choose another folder"
             with pytest.raises(StorageError, match=told), write(place):
                 pytest.fail("nothing is to be written")
     assert file.read_text() == "kept"
+
+
+def test_a_failure_that_is_not_the_places_passes_through(tmp_path: Path, monkeypatch):
+    """As where a worker has too many files open: another place would not help."""
+
+    def too_many(*_, **__):
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr("tempfile.mkstemp", too_many)
+    with pytest.raises(OSError, match="Too many open files"), replaced(tmp_path / "new"):
+        pytest.fail("nothing is to be written")
 
 
 def test_what_a_writer_itself_does_wrong_passes_through(tmp_path: Path):

@@ -55,7 +55,7 @@ def bench(
             stderr().print(f"measuring {path} at pool stride {stride}{first}", soft_wrap=True)
             try:
                 speed = step_speed(stride, path, device=where, threads=threads, seconds=seconds)
-            except (EcgtuneError, torch.OutOfMemoryError) as error:
+            except (EcgtuneError, RuntimeError) as error:  # the second is what a GPU and its compiler raise
                 failed[path] = str(error).partition("\n")[0]
                 break
             share = speed.gflops / peak
@@ -63,7 +63,14 @@ def bench(
     name = torch.cuda.get_device_name(where) if on_gpu else processor()
     reason = "" if on_gpu else not_compiled()
     if as_json:
-        found = {"device": name, "threads": threads, "chosen": chosen, "matmul_peak_gflops": peak, "steps": rows}
+        found = {
+            "device": name,
+            "threads": threads,
+            "chosen": chosen,
+            "asked_for": asked is not None,
+            "matmul_peak_gflops": peak,
+            "steps": rows,
+        }
         found |= {"compiled": not on_gpu and not reason, "why_not_compiled": reason, "why_not_fused": fused_reason}
         stdout().print_json(json.dumps(found | {"failed": failed}))
         raise typer.Exit(bool(failed))

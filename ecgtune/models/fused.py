@@ -80,7 +80,11 @@ def notice(path: ConvolutionPath, device: str) -> str:
         device: e.g. `cpu` or `cuda:0`.
     """
     told = f"{path}: PyTorch's compiler works in an encoder's first epoch of training, for 10 s to a minute."
-    return told if torch.device(device).type == "cuda" else f"{told} It is meant for GPUs: see `ecgtune bench`."
+    return (
+        told
+        if torch.device(device).type == "cuda"
+        else f"{told} It is meant for GPUs: see `ecgtune bench --convolution {path}`."
+    )
 
 
 def forget(path: ConvolutionPath, device: str) -> None:

@@ -7,9 +7,10 @@ config.toml       the run's configuration, everything explicit; `ecgtune train -
 """
 
 import csv
+import fcntl
 import math
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TextIO
@@ -135,8 +136,16 @@ def record(
 
 
 def is_without_epochs(out: Path) -> bool:
-    """Whether all that a folder holds is what a run writes before an epoch has been kept."""
-    return out.is_dir() and {each.name for each in out.iterdir()} <= {CONFIG, EPOCHS}
+    """Whether all that a folder holds is what a run leaves that ended in its first epoch."""
+    table = out / EPOCHS
+    try:
+        if {each.name for each in out.iterdir()} - {CONFIG, EPOCHS} or table.stat().st_size:
+            return False
+        with table.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def write_config(path: Path, run: PretextRun | EmotionRun, config: PretextConfig | EmotionConfig) -> None:
@@ -153,9 +162,13 @@ def write_config(path: Path, run: PretextRun | EmotionRun, config: PretextConfig
 def _rows(path: Path) -> Iterator[Callable[[EpochResult], None]]:
     """A CSV file that gets one row per epoch, each handed to the system at once."""
     with storage_errors(path.parent):
-        with storage_errors(path.parent, whatever=True):
+        with storage_errors(path.parent, making=True):
             path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("w", newline="", encoding="utf-8") as file:
+            file = path.open("w", newline="", encoding="utf-8")
+        with file:
+            # Tells `is_without_epochs` that somebody is at work; where a disk knows no locks, nobody is told.
+            with suppress(OSError):
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             yield lambda result: _write_row(file, result)
 
 

@@ -58,7 +58,7 @@ def measure(device, trials, pool_strides, paths, seconds):
     for path, pool_stride in itertools.product(paths, pool_strides):
         rows, failed = [], []
         with (
-            tempfile.TemporaryDirectory() as cache,
+            tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as cache,
             _compiler_keeps_in(cache),
             SideBySide([(max(trials), 1)]) as machine,
         ):

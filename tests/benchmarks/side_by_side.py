@@ -2,6 +2,7 @@
 
 import functools
 import multiprocessing
+import threading
 from concurrent.futures import ProcessPoolExecutor
 
 import torch
@@ -45,6 +46,10 @@ class SideBySide:
 
     def _all(self, call, shape, *given):
         futures = [self._pool.submit(call, *shape, *given) for _ in range(shape[0])]
+        # One that fails breaks the barrier of the others: its reason is the one to tell.
+        failed = [error for error in (future.exception() for future in futures) if error is not None]
+        for error in sorted(failed, key=lambda error: isinstance(error, threading.BrokenBarrierError)):
+            raise error
         return [future.result() for future in futures]
 
 

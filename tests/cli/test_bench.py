@@ -72,10 +72,13 @@ def test_it_tells_why_nothing_is_fused(path, reason, run_cli, monkeypatch):
     assert found["why_not_fused"] == expected
 
 
-def test_a_way_that_fails_leaves_the_others_figures(run_cli, monkeypatch):
+@pytest.mark.parametrize("kind", [EcgtuneError, RuntimeError])
+def test_a_way_that_fails_leaves_the_others_figures(kind, run_cli, monkeypatch):
+    error = kind("no compiler (Error: [Python.h])\nand more")
+
     def measure(stride, path, **_):
         if path == "fourier":
-            raise EcgtuneError("no compiler (Error: [Python.h])")
+            raise error
         return StepSpeed(1.0, 1.0, 0.5, 2.0)
 
     monkeypatch.setattr("ecgtune.training.speed.step_speed", measure)

@@ -7,7 +7,7 @@ import pytest
 
 from ecgtune.errors import EcgtuneError
 from ecgtune.training.result import EpochResult
-from ecgtune.training.run import record
+from ecgtune.training.run import _rows, is_without_epochs, record
 
 NAN = math.nan
 
@@ -57,3 +57,20 @@ def test_a_loss_that_is_no_number_ends_the_run(values, message, tmp_path):
 def test_no_epoch_at_all(tmp_path):
     with pytest.raises(EcgtuneError, match="no epoch"):
         record(iter(()), tmp_path, stage="emotion", save=lambda *_: None, on_epoch=lambda *_: None)
+
+
+def test_only_what_ended_in_its_first_epoch_is_written_over(tmp_path):
+    config, table = tmp_path / "config.toml", tmp_path / "epochs.csv"
+    assert not is_without_epochs(tmp_path / "absent")
+    config.write_text("[run]")
+    assert not is_without_epochs(tmp_path), "somebody may have written it by hand"
+    table.touch()
+    assert is_without_epochs(tmp_path)
+    with _rows(table):
+        assert not is_without_epochs(tmp_path), "somebody is at work"
+    assert is_without_epochs(tmp_path)
+    (tmp_path / "best").mkdir()
+    assert not is_without_epochs(tmp_path)
+    (tmp_path / "best").rmdir()
+    table.write_text("epoch,lr\n1,0.1\n")
+    assert not is_without_epochs(tmp_path), "epochs, though no model"
