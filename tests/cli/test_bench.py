@@ -58,6 +58,9 @@ def test_what_was_asked_for_is_not_called_chosen_and_graphs_need_a_gpu(run_cli, 
     assert "chosen" not in found
     assert "Without a GPU cudagraphs is computed as inductor." in found
     assert "Without a GPU" not in run_cli("bench", "--convolution", "inductor").stdout
+    assert json.loads(run_cli("bench", "--json", "--convolution", "inductor").stdout)["asked_for"] is True
+    monkeypatch.delenv("ECGTUNE_CONVOLUTION")
+    assert json.loads(run_cli("bench", "--json").stdout)["asked_for"] is False
 
 
 @pytest.mark.parametrize("path", ["inductor", "direct"])

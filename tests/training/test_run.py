@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from ecgtune.errors import EcgtuneError
+from ecgtune.errors import EcgtuneError, StorageError
 from ecgtune.training.result import EpochResult
 from ecgtune.training.run import _rows, is_without_epochs, record
 
@@ -74,3 +74,12 @@ def test_only_what_ended_in_its_first_epoch_is_written_over(tmp_path):
     (tmp_path / "best").rmdir()
     table.write_text("epoch,lr\n1,0.1\n")
     assert not is_without_epochs(tmp_path), "epochs, though no model"
+
+
+def test_a_place_where_no_table_can_be_made_is_one_message(tmp_path):
+    (tmp_path / "file").write_text("kept")
+    (tmp_path / "epochs.csv").mkdir()
+    for table in (tmp_path / "file" / "epochs.csv", tmp_path / "epochs.csv"):
+        with pytest.raises(StorageError, match=f"cannot write below {table.parent}: "), _rows(table):
+            pytest.fail("nothing is to be written")
+    assert (tmp_path / "file").read_text() == "kept"

@@ -1,5 +1,6 @@
 """Measuring speed: that what is counted is right, not how fast it is."""
 
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import pytest
@@ -58,6 +59,18 @@ def test_the_steps_of_a_fused_way_are_fused(path, fused_sizes, monkeypatch):
     monkeypatch.setattr(speed_module, "N_TIMES", 300)
     step_speed(8, path, device="cpu", threads=1, seconds=0.0)
     assert fused_sizes == [7 * 4] * 4
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_what_was_recorded_is_forgotten_before_the_next_is_measured(fails, monkeypatch):
+    forgotten = []
+    monkeypatch.setattr(speed_module, "forget", lambda *given: forgotten.append(given))
+    monkeypatch.setattr(speed_module, "N_TIMES", 300)
+    if fails:
+        monkeypatch.setattr(speed_module.Step, "__call__", lambda _: 1 / 0)
+    with pytest.raises(ZeroDivisionError) if fails else nullcontext():
+        step_speed(8, "direct", device="cpu", threads=1, seconds=0.0)
+    assert forgotten == [("direct", "cpu")]
 
 
 def test_the_start_is_what_the_first_steps_take_beyond_others(monkeypatch):
